@@ -1,0 +1,3 @@
+module github.com/masaruk/devops
+
+go 1.26
