@@ -1,0 +1,192 @@
+package deploy
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+)
+
+// attempt brings one phase of a step to its end: it settles what an earlier
+// controller left in flight, and then tries as often as the step allows.
+func (x *execution) attempt(ctx context.Context, s Step, phase Phase) error {
+	settled, err := x.settle(ctx, s, phase)
+	if err != nil || settled {
+		return err
+	}
+	for tries := 0; ; tries++ {
+		retry := phase == PhaseForward && tries < s.Retry.Max
+		err := x.try(ctx, s, phase, retry)
+		var failed *StepError
+		if err == nil || !retry || !errors.As(err, &failed) || ctx.Err() != nil {
+			return err
+		}
+		if err := pause(ctx, s.Retry.Wait); err != nil {
+			return err
+		}
+	}
+}
+
+// settle decides about an attempt whose intent is in the log and whose
+// outcome is not, as the step's InFlight or a person says. It tells whether
+// the effect is there, so that there is nothing left to do.
+func (x *execution) settle(ctx context.Context, s Step, phase Phase) (settled bool, err error) {
+	state := x.state().step(s.Name)
+	a := state.at(phase)
+	if !a.inFlight {
+		return false, nil
+	}
+	switch {
+	case state.answer == AnswerDone:
+		return true, x.outcome(ctx, s, phase, a.attempts, result{})
+	case state.answer == AnswerRepeat, state.answer == AnswerUndo, s.InFlight == Repeat:
+		return false, nil
+	case s.InFlight == Ask:
+		return false, &HeldError{Plan: x.name(), Run: x.id, Step: s.Name, Phase: phase}
+	}
+	return x.verify(ctx, s, phase, a.attempts)
+}
+
+// verify asks the step whether its effect is there. On the way forward that
+// means it is done; on the way back it means that there is still something to
+// undo.
+func (x *execution) verify(ctx context.Context, s Step, phase Phase, attempt int) (settled bool, err error) {
+	res := x.call(ctx, s, s.Verify, phase, attempt)
+	if err := context.Cause(ctx); err != nil {
+		return false, err
+	}
+	there, absent := res.err == nil, errors.Is(res.err, ErrNotDone)
+	if !there && !absent {
+		return false, &HeldError{Plan: x.name(), Run: x.id, Step: s.Name, Phase: phase, Err: res.err}
+	}
+	if there == (phase == PhaseForward) {
+		res.err = nil
+		return true, x.outcome(ctx, s, phase, attempt, res)
+	}
+	return false, nil
+}
+
+// try makes one attempt: intent, effect, outcome.
+func (x *execution) try(ctx context.Context, s Step, phase Phase, retry bool) error {
+	attempt := x.state().step(s.Name).at(phase).attempts + 1
+	intent := &record{Kind: recIntent, Run: x.id, Step: s.Name, Host: localHost, Phase: phase, Attempt: attempt}
+	if err := x.journal.append(ctx, intent); err != nil {
+		return err
+	}
+	x.events.send(StepStarted{Run: x.id, Step: s.Name, Host: localHost, Kind: s.Kind, Phase: phase, Attempt: attempt, Time: time.Now()})
+	action := s.Do
+	if phase == PhaseUndo {
+		action = s.Undo
+	}
+	res := x.call(ctx, s, action, phase, attempt)
+	res.retry = retry && res.err != nil && ctx.Err() == nil
+	res.interrupted = res.err != nil && ctx.Err() != nil
+	if err := x.outcome(ctx, s, phase, attempt, res); err != nil {
+		return err
+	}
+	if res.interrupted {
+		return errors.Join(context.Cause(ctx), x.stepError(s, phase, attempt, res.err))
+	}
+	if res.err != nil {
+		return x.stepError(s, phase, attempt, res.err)
+	}
+	return nil
+}
+
+func (x *execution) stepError(s Step, phase Phase, attempt int, err error) *StepError {
+	return &StepError{Plan: x.name(), Run: x.id, Step: s.Name, Host: localHost, Phase: phase, Attempt: attempt, Err: err}
+}
+
+// result is what one call of an action came to.
+type result struct {
+	err         error
+	interrupted bool
+	retry       bool
+	duration    time.Duration
+	tail        []byte
+	outputs     map[string]json.RawMessage
+}
+
+// call runs one action, and makes a panic the error of the step.
+func (x *execution) call(ctx context.Context, s Step, a Action, phase Phase, attempt int) (res result) {
+	if s.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, s.Timeout, fmt.Errorf("step %q took longer than its timeout of %s", s.Name, s.Timeout))
+		defer cancel()
+	}
+	lines := &lineWriter{line: func(line string) {
+		x.events.send(StepOutput{Run: x.id, Step: s.Name, Host: localHost, Line: line})
+	}}
+	filtered := x.opts.Redactor.Writer(lines)
+	c := x.newCall(s, phase, attempt, filtered)
+	start := time.Now()
+	defer func() {
+		if p := recover(); p != nil {
+			res.err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+		res.err = redactedError(res.err, x.opts.Redactor)
+		res.duration = time.Since(start)
+		_ = filtered.Close()
+		res.tail = lines.finish()
+		res.outputs = c.outputs.take()
+	}()
+	res.err = a.Run(ctx, c)
+	if res.err == nil && phase == PhaseForward {
+		res.err = c.outputs.complete()
+	}
+	if cause := context.Cause(ctx); res.err != nil && cause != nil && !errors.Is(res.err, cause) {
+		res.err = errors.Join(cause, res.err)
+	}
+	return res
+}
+
+// outcome makes the outcome of an attempt durable before anything follows.
+func (x *execution) outcome(ctx context.Context, s Step, phase Phase, attempt int, res result) error {
+	rec := &record{
+		Kind: recOutcome, Run: x.id, Step: s.Name, Host: localHost, Phase: phase, Attempt: attempt,
+		Outcome: Succeeded, Duration: res.duration, Tail: string(res.tail),
+	}
+	switch {
+	case res.interrupted:
+		rec.Outcome = Interrupted
+	case res.err != nil:
+		rec.Outcome = Failed
+	case phase == PhaseForward:
+		rec.Outputs = res.outputs
+	}
+	if res.err != nil {
+		rec.Error = capped(x.clean(res.err.Error()), maxError)
+	}
+	if err := x.journal.append(ctx, rec); err != nil {
+		return err
+	}
+	x.events.send(StepFinished{
+		Run: x.id, Step: s.Name, Host: localHost, Kind: s.Kind, Phase: phase, Attempt: attempt, Outcome: rec.Outcome,
+		Duration: res.duration, Err: res.err, Tail: res.tail, Retry: res.retry, Time: time.Now(),
+	})
+	return nil
+}
+
+// maxError is how much of an error's text the log keeps, in bytes.
+const maxError = 16 << 10
+
+func capped(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return s[:most] + " [cut]"
+}
+
+// pause waits before the next attempt.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

@@ -1,0 +1,88 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Answer is what a person says about a run.
+type Answer string
+
+const (
+	// AnswerDone: the interrupted step had its effect; go on after it.
+	AnswerDone Answer = "done"
+	// AnswerRepeat: the interrupted step may run again.
+	AnswerRepeat Answer = "repeat"
+	// AnswerUndo: end the run by undoing everything that was begun. With a
+	// step it also allows that step's undo where that was interrupted.
+	AnswerUndo Answer = "undo"
+	// AnswerOverride: the run may go on with the plan of the given digest.
+	AnswerOverride Answer = "override"
+)
+
+// Decision is an answer and who gave it. It is kept in the log.
+type Decision struct {
+	Answer Answer `json:"answer"`
+	// By is who decided; it must be given.
+	By string `json:"by"`
+	// Comment is why.
+	Comment string `json:"comment,omitempty"`
+	// Digest is the digest of the plan that AnswerOverride allows, as
+	// [PlanChangedError] gives it.
+	Digest string `json:"digest,omitempty"`
+}
+
+func (d Decision) validate(step string) error {
+	var errs []error
+	if d.By == "" {
+		errs = append(errs, errors.New("By is empty: say who decides"))
+	}
+	switch d.Answer {
+	case AnswerDone, AnswerRepeat:
+		if step == "" {
+			errs = append(errs, fmt.Errorf("Answer %q needs the name of a step", d.Answer))
+		}
+	case AnswerUndo:
+	case AnswerOverride:
+		if d.Digest == "" {
+			errs = append(errs, fmt.Errorf("Answer %q needs the Digest of the plan that it allows", d.Answer))
+		}
+	default:
+		errs = append(errs, fmt.Errorf("Answer %q is none of done, repeat, undo, override", d.Answer))
+	}
+	return errors.Join(errs...)
+}
+
+// Decide adds a person's decision to an unfinished run of the plan's service
+// and environment; the next [Runner.Run] acts on it. The step names the one
+// that is held, and is empty for a decision about the whole run. Decide may
+// be called by another program than the one that runs the plan.
+func (r *Runner) Decide(ctx context.Context, id RunID, p Plan, step string, d Decision) error {
+	if err := p.Validate(); err != nil {
+		return err
+	}
+	if err := d.validate(step); err != nil {
+		return fmt.Errorf("decision on run %s: %w", id, err)
+	}
+	j, err := openJournal(ctx, r.log, p.stream(), newController())
+	if err != nil {
+		return err
+	}
+	s := j.history.run(id)
+	switch {
+	case s == nil:
+		return fmt.Errorf("decision on run %s: %s has no such run", id, p.stream())
+	case !s.finished.IsZero():
+		return fmt.Errorf("decision on run %s: it ended on %s: %s", id, s.finished.Format(time.RFC3339), s.outcome)
+	case step != "" && (d.Answer == AnswerDone || d.Answer == AnswerRepeat) && !s.isInFlight(step):
+		return fmt.Errorf("decision on run %s: step %q is not interrupted", id, step)
+	}
+	return j.append(ctx, &record{Kind: recDecided, Run: id, Step: step, Decision: &d})
+}
+
+func (s *runState) isInFlight(step string) bool {
+	state, ok := s.steps[step]
+	return ok && (state.forward.inFlight || state.undo.inFlight)
+}

@@ -1,0 +1,81 @@
+// Package deploy runs releases as plans that survive their own program.
+//
+// A [Plan] is data: steps with a name, an effect, a way back, and what to do
+// when the program dies in the middle. A [Runner] runs it and keeps a [Log].
+// The intent of each effect is in the log before the effect, and the outcome
+// after it, so the program can be killed at any instant and run again: what is
+// done is not repeated, what was interrupted is treated as the step says, and
+// what has to be undone is undone in reverse order.
+//
+//	log, err := filelog.New("state/log", nil)
+//	exec, err := localexec.New(nil)
+//	runner, err := deploy.New(log, &deploy.Options{Executor: exec})
+//	report, err := runner.Run(ctx, "2026-11-24.1", deploy.Plan{
+//		Service: "api",
+//		Env:     envconfig.Staging(),
+//		Steps: []deploy.Step{{
+//			Name: "build", Kind: deploy.KindBuild, InFlight: deploy.Repeat,
+//			Do: &deploy.Exec{Command: deploy.Command{Argv: []string{"make", "build"}}},
+//		}},
+//	})
+//
+// Do not use it for a task graph that may simply be started again when it
+// fails: make and mage do that with less.
+//
+// # Actions
+//
+// An effect is an [Action]: its Spec is canonical data that enters the plan's
+// digest, so that a plan can be read, compared and approved before it runs.
+// [Exec] runs a command, [Health] waits until a service answers well, [Watch]
+// holds the run while a new release serves, and fails it when it serves badly.
+// Programs bring their own. [Func] makes an Action of a function; nobody can
+// read what it does, so it is marked opaque, and the production tier refuses
+// it unless its rules name it.
+//
+// # Order and undo
+//
+// Steps run one at a time: needs first, otherwise as listed. When one fails,
+// the run turns back: first the steps that were begun and not completed, then
+// the completed ones, last first. A step is not undone while one that needed
+// it could not be. Every failure of the way back is kept beside the first
+// cause.
+//
+// # Crashes
+//
+// A stream of the log holds all runs of a service in an environment. A
+// controller that takes a run up appends a record; the one before it, should
+// it still live, cannot append any more and so cannot act. A step whose intent
+// has no outcome is repeated, verified, or held for a person who answers with
+// [Runner.Decide], as its InFlight says; to ask is the default. Commands that
+// the dead program left behind are found by [MarkerVar], which every command
+// carries; ending them is the program's business (localexec.Marked does it)
+// until the engine has a fence on the host.
+//
+// # What the log proves
+//
+// Records are chained by SHA-256. A record that was edited, moved, left out or
+// copied from another stream stops the run before anything is done, with the
+// stream and the number of the record. Two things a chain cannot show by
+// itself: that records at the end were cut off, which is found only against a
+// head that is kept elsewhere, and that somebody who can write the log made a
+// whole new chain. A last record that is torn (bytes without the line feed
+// that ends a record) is what a crash leaves of an append that never
+// returned; the run goes on without it and says so with [LogRepaired].
+//
+// # Errors, events, logs
+//
+// [*PlanError]: nothing ran. [*StepError]: a step failed, and what had begun
+// was undone. [*HeldError], [*PlanChangedError], [*UnfinishedError]: a person
+// must decide. [*LogError]: the log cannot be read, written or believed.
+// Events are the types that implement [Event]; see [Options.Handle]. The
+// logger's keys are run and step. No error, event or record holds a value that
+// the Redactor knows.
+//
+// # Decisions
+//
+// Until a plan can name hosts, every record has the host "local". Steps run
+// one at a time although Needs can express more. Undo runs also for the step
+// that failed, unlike in most engines, because a step that failed half way has
+// left something; the price is that an Undo must cope with an effect that is
+// not there.
+package deploy

@@ -1,0 +1,239 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// execution is one call of Runner.Run.
+type execution struct {
+	*Runner
+	id      RunID
+	plan    Plan
+	desc    Description
+	exe     string
+	journal *journal
+	events  *dispatcher
+	probe   *availability
+	steps   map[string]Step
+	began   time.Time
+}
+
+// name is the plan's name in errors.
+func (x *execution) name() string { return x.plan.Service + "@" + x.plan.Env.Name }
+
+func (x *execution) state() *runState { return x.journal.history.run(x.id) }
+
+// recordedPlan is the plan that the run began with.
+func (x *execution) recordedPlan() Description {
+	if s := x.state(); s != nil && s.plan != nil {
+		return *s.plan
+	}
+	return x.desc
+}
+
+// run starts or continues the run and brings it as far as it goes.
+func (x *execution) run(ctx context.Context) (*Report, error) {
+	x.began = time.Now()
+	x.steps = make(map[string]Step, len(x.plan.Steps))
+	for _, s := range x.plan.Steps {
+		x.steps[s.Name] = s
+	}
+	continued := x.state() != nil
+	x.events = newDispatcher(x.opts.Handle)
+	defer x.events.close(eventWait)
+	if err := x.enter(ctx, continued); err != nil {
+		if x.state() == nil {
+			return nil, err
+		}
+		return x.finish(nil, err, continued)
+	}
+	x.probe = startAvailability(ctx, x.opts.Availability)
+	err := x.advance(ctx)
+	return x.finish(x.probe.stop(), err, continued)
+}
+
+// enter puts the record that makes this controller the one that acts.
+func (x *execution) enter(ctx context.Context, continued bool) error {
+	digest := x.desc.Digest()
+	rec := &record{Kind: recStarted, Run: x.id, Initiator: x.opts.Initiator, Executable: x.exe, Digest: digest, Plan: &x.desc}
+	if continued {
+		if err := x.samePlan(digest); err != nil {
+			return err
+		}
+		rec = &record{Kind: recContinued, Run: x.id, Initiator: x.opts.Initiator, Executable: x.exe}
+	}
+	torn := x.journal.torn
+	if err := x.journal.append(ctx, rec); err != nil {
+		return err
+	}
+	names := make([]string, len(x.desc.Steps))
+	for i, s := range x.desc.Steps {
+		names[i] = s.Name
+	}
+	x.events.send(RunStarted{
+		Run: x.id, Service: x.desc.Service, Environment: x.desc.Environment, Continued: continued, Steps: names, Time: x.began,
+	})
+	if torn != 0 {
+		x.events.send(LogRepaired{Stream: x.journal.stream, Seq: torn})
+	}
+	return nil
+}
+
+// samePlan refuses to continue a run with another plan or program, unless
+// somebody has allowed this plan's digest since.
+func (x *execution) samePlan(digest string) error {
+	s := x.state()
+	if s.digest == digest && (s.executable == x.exe || s.overridden) {
+		return nil
+	}
+	diff := x.desc.diff(*s.plan)
+	if s.executable != x.exe {
+		diff = append(diff, "the program is another build")
+	}
+	return &PlanChangedError{Plan: x.name(), Run: x.id, Digest: digest, Diff: diff}
+}
+
+// advance goes forward until all is done or a step fails, and then back.
+func (x *execution) advance(ctx context.Context) error {
+	s := x.state()
+	if !s.undoing {
+		err := x.forward(ctx)
+		if err == nil {
+			return x.journal.append(ctx, &record{Kind: recFinished, Run: x.id, Outcome: Succeeded})
+		}
+		var step *StepError
+		if !errors.As(err, &step) || ctx.Err() != nil {
+			return err
+		}
+		if err := x.journal.append(ctx, &record{Kind: recUndo, Run: x.id, Error: x.clean(err.Error())}); err != nil {
+			return err
+		}
+		return x.back(ctx, err)
+	}
+	return x.back(ctx, nil)
+}
+
+// forward runs every step that is not done, in order.
+func (x *execution) forward(ctx context.Context) error {
+	for _, d := range x.desc.Steps {
+		if x.state().step(d.Name).forward.done {
+			continue
+		}
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
+		if err := x.attempt(ctx, x.steps[d.Name], PhaseForward); err != nil {
+			return err
+		}
+		if x.state().undoing { // somebody decided so meanwhile
+			return &StepError{Plan: x.name(), Run: x.id, Step: d.Name, Host: localHost, Phase: PhaseForward,
+				Attempt: x.state().step(d.Name).forward.attempts, Err: errors.New(x.state().cause)}
+		}
+	}
+	return nil
+}
+
+// back undoes what was begun. A step is not undone while one that needed it
+// could not be: a process must not be ended while requests still go to it.
+func (x *execution) back(ctx context.Context, cause error) error {
+	s := x.state()
+	if cause == nil {
+		cause = errors.New(s.cause)
+	}
+	errs := []error{cause}
+	stuck := map[string]bool{}
+	for _, name := range s.undoOrder() {
+		step, known := x.steps[name]
+		switch {
+		case s.step(name).undo.done:
+			continue
+		case !known:
+			errs = append(errs, fmt.Errorf("step %q was begun and is not in this plan, so nobody can undo it", name))
+			stuck[name] = true
+			continue
+		case x.neededBy(name, stuck):
+			stuck[name] = true
+			continue
+		case step.Undo == nil:
+			continue
+		}
+		if err := context.Cause(ctx); err != nil {
+			return errors.Join(append(errs, err)...)
+		}
+		err := x.attempt(ctx, step, PhaseUndo)
+		if err == nil {
+			continue
+		}
+		errs = append(errs, err)
+		var failed *StepError
+		if !errors.As(err, &failed) || ctx.Err() != nil {
+			return errors.Join(errs...)
+		}
+		stuck[name] = true
+	}
+	if len(stuck) > 0 {
+		return errors.Join(append(errs, errUndo)...)
+	}
+	if err := x.journal.append(ctx, &record{Kind: recFinished, Run: x.id, Outcome: Undone, Error: x.clean(s.cause)}); err != nil {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// errUndo marks the error of a way back that could not be gone to its end.
+var errUndo = errors.New("not everything could be undone; put right what is named above and run again, which tries the rest")
+
+// neededBy tells whether a step that could not be undone needs this one.
+func (x *execution) neededBy(name string, stuck map[string]bool) bool {
+	if len(stuck) == 0 {
+		return false
+	}
+	index := x.plan.index()
+	for other := range stuck {
+		if _, known := index[other]; !known {
+			return true // nobody can tell what it needed
+		}
+		if x.plan.ancestors(index[other])[index[name]] {
+			return true
+		}
+	}
+	return false
+}
+
+// finish makes the report and the last event.
+func (x *execution) finish(avail *AvailabilityReport, err error, continued bool) (*Report, error) {
+	s := x.state()
+	rep := s.report(x.recordedPlan())
+	rep.Continued, rep.Availability = continued, avail
+	if !rep.Outcome.Ended() {
+		rep.Outcome, rep.Duration = unfinishedOutcome(err), time.Since(s.started)
+		rep.Reason = x.clean(fmt.Sprint(err))
+	}
+	x.events.send(RunFinished{Run: x.id, Outcome: rep.Outcome, Duration: rep.Duration, Err: err, Time: time.Now()})
+	rep.EventsDropped = int(x.events.dropped.Load())
+	return rep, err
+}
+
+func unfinishedOutcome(err error) Outcome {
+	switch {
+	case errors.Is(err, ErrHeld):
+		return Held
+	case errors.Is(err, errUndo):
+		return UndoFailed
+	}
+	return Interrupted
+}
+
+// endError is the error of a run that has ended before.
+func (x *execution) endError(s *runState) error {
+	if s.outcome == Succeeded {
+		return nil
+	}
+	return fmt.Errorf("%s run %s ended before: %s: %s", x.name(), x.id, s.outcome, s.err)
+}
+
+// clean removes secrets from what goes into the log.
+func (x *execution) clean(s string) string { return x.opts.Redactor.String(s) }

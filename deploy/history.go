@@ -1,0 +1,193 @@
+package deploy
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// history is what the records of a stream tell: the last run of the service
+// in the environment in full, and the outcome of those before it.
+type history struct {
+	ended     map[RunID]*runState
+	last      *runState // nil before the first run
+	takeovers int       // records that began or continued a run
+}
+
+func newHistory() *history { return &history{ended: map[RunID]*runState{}} }
+
+// run returns the state of a run, nil when the log does not know it.
+func (h *history) run(id RunID) *runState {
+	if h.last != nil && h.last.id == id {
+		return h.last
+	}
+	return h.ended[id]
+}
+
+// runState is a set, not a cursor: what is done, begun and undone.
+type runState struct {
+	id         RunID
+	initiator  string
+	digest     string // of the plan that may go on
+	overridden bool   // somebody allowed the digest for whatever program continues next
+	executable string
+	plan       *Description
+	started    time.Time
+	finished   time.Time // zero while the run can be continued
+	outcome    Outcome
+	err        string // of the finished run
+	undoing    bool
+	cause      string // why the run turned back
+	steps      map[string]*stepState
+	begun      []string // steps in the order of their first intent
+	done       []string // steps in the order of their completion
+	outputs    map[string]json.RawMessage
+}
+
+// stepState is what happened to one step.
+type stepState struct {
+	forward, undo attemptState
+	// answer is what a person said about the attempt in flight.
+	answer Answer
+}
+
+// attemptState is where one phase of a step stands.
+type attemptState struct {
+	attempts int
+	inFlight bool // the last intent has no outcome, or the attempt was interrupted
+	done     bool
+	outcome  Outcome
+	started  time.Time
+	duration time.Duration
+	err      string
+	tail     string
+}
+
+func (s *stepState) at(p Phase) *attemptState {
+	if p == PhaseUndo {
+		return &s.undo
+	}
+	return &s.forward
+}
+
+func (r *runState) step(name string) *stepState {
+	s := r.steps[name]
+	if s == nil {
+		s = &stepState{}
+		r.steps[name] = s
+	}
+	return s
+}
+
+// apply takes one record in. A record that cannot follow the ones before it
+// is an error: the log was not written by an engine that keeps its promises.
+func (h *history) apply(r *record) error {
+	if r.Kind == recStarted {
+		return h.begin(r)
+	}
+	s := h.last
+	if s == nil || s.id != r.Run || !s.finished.IsZero() {
+		return fmt.Errorf("%s of run %q, which is not the one in progress", r.Kind, r.Run)
+	}
+	switch r.Kind {
+	case recContinued:
+		h.takeovers++
+		s.executable, s.overridden = r.Executable, false
+	case recIntent:
+		s.intent(r)
+	case recOutcome:
+		s.outcomeOf(r)
+	case recUndo:
+		s.undoing, s.cause = true, r.Error
+	case recDecided:
+		return s.decided(r.Step, r.Decision)
+	case recFinished:
+		s.finished, s.outcome, s.err = r.Time, r.Outcome, r.Error
+	default:
+		return fmt.Errorf("unknown kind %q: written by a newer version of this library", r.Kind)
+	}
+	return nil
+}
+
+func (h *history) begin(r *record) error {
+	if h.last != nil && h.last.finished.IsZero() {
+		return fmt.Errorf("run %q starts while run %q is unfinished", r.Run, h.last.id)
+	}
+	if h.run(r.Run) != nil {
+		return fmt.Errorf("run %q starts a second time", r.Run)
+	}
+	if h.last != nil {
+		h.ended[h.last.id] = h.last
+	}
+	h.takeovers++
+	h.last = &runState{
+		id: r.Run, initiator: r.Initiator, digest: r.Digest, executable: r.Executable, plan: r.Plan,
+		started: r.Time, steps: map[string]*stepState{}, outputs: map[string]json.RawMessage{},
+	}
+	return nil
+}
+
+func (s *runState) intent(r *record) {
+	step := s.step(r.Step)
+	if r.Phase == PhaseForward && step.forward.attempts == 0 {
+		s.begun = append(s.begun, r.Step)
+	}
+	a := step.at(r.Phase)
+	a.attempts, a.inFlight, a.started = r.Attempt, true, r.Time
+	step.answer = ""
+}
+
+func (s *runState) outcomeOf(r *record) {
+	step := s.step(r.Step)
+	a := step.at(r.Phase)
+	a.inFlight = r.Outcome == Interrupted
+	a.outcome, a.duration, a.err, a.tail = r.Outcome, r.Duration, r.Error, r.Tail
+	if r.Outcome != Succeeded {
+		return
+	}
+	a.done = true
+	if r.Phase == PhaseForward {
+		s.done = append(s.done, r.Step)
+		for name, raw := range r.Outputs {
+			s.outputs[name] = raw
+		}
+	}
+}
+
+func (s *runState) decided(step string, d *Decision) error {
+	if d == nil {
+		return fmt.Errorf("a decision of run %q has no content", s.id)
+	}
+	switch d.Answer {
+	case AnswerUndo:
+		s.undoing = true
+		if s.cause == "" {
+			s.cause = "undone by decision of " + d.By
+		}
+		if step != "" {
+			s.step(step).answer = d.Answer
+		}
+	case AnswerOverride:
+		s.digest, s.overridden = d.Digest, true
+	case AnswerDone, AnswerRepeat:
+		s.step(step).answer = d.Answer
+	default:
+		return fmt.Errorf("unknown answer %q: written by a newer version of this library", d.Answer)
+	}
+	return nil
+}
+
+// undoOrder returns the steps to undo, in order: first those that were begun
+// and not completed, then the completed ones, last first.
+func (s *runState) undoOrder() []string {
+	var order []string
+	for i := len(s.begun) - 1; i >= 0; i-- {
+		if !s.step(s.begun[i]).forward.done {
+			order = append(order, s.begun[i])
+		}
+	}
+	for i := len(s.done) - 1; i >= 0; i-- {
+		order = append(order, s.done[i])
+	}
+	return order
+}

@@ -1,0 +1,208 @@
+package deploy
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/masaruk/devops/secrets"
+)
+
+// MaxOutput is the size in bytes of the largest output, as JSON.
+const MaxOutput = 64 << 10
+
+// ErrSecret reports data that holds a secret where none may be: in an output,
+// which goes into the log, or in the spec of an action, which people read.
+var ErrSecret = errors.New("holds a secret")
+
+// outputs are the values that steps hand to later steps. They go through JSON
+// and the log, so that a run continued after a crash sees the same ones.
+type outputs struct {
+	mu       sync.Mutex
+	all      map[string]json.RawMessage // of completed steps
+	fresh    map[string]json.RawMessage // of the attempt that runs now
+	step     Step
+	redactor *secrets.Redactor
+}
+
+// take returns what the attempt provided.
+func (o *outputs) take() map[string]json.RawMessage {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return maps.Clone(o.fresh)
+}
+
+// complete reports the outputs that the step promised and did not provide.
+func (o *outputs) complete() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var errs []error
+	for _, name := range o.step.Provides {
+		if _, ok := o.fresh[name]; !ok {
+			errs = append(errs, fmt.Errorf("output %q is in Provides and was not provided", name))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Provide sets the output name of the step, which the step must list in
+// Provides, to v as JSON. It refuses a v whose type or content holds a secret,
+// and one that is longer than [MaxOutput]. The output counts when the step
+// succeeds.
+func (c *Call) Provide(name string, v any) error {
+	o := c.outputs
+	if !slices.Contains(o.step.Provides, name) {
+		return fmt.Errorf("output %q: step %q does not list it in Provides", name, c.Step)
+	}
+	if path, found := findSecret(v); found {
+		return fmt.Errorf("output %q: %s %w; hand on the name of the secret instead", name, strings.TrimPrefix(name+path, "."), ErrSecret)
+	}
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("output %q: %w", name, err)
+	}
+	if len(raw) > MaxOutput {
+		return fmt.Errorf("output %q: %d bytes of JSON are more than %d; hand on a reference instead", name, len(raw), MaxOutput)
+	}
+	if o.redactor.String(string(raw)) != string(raw) {
+		return fmt.Errorf("output %q: its text %w; hand on the name of the secret instead", name, ErrSecret)
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.fresh[name] = raw
+	return nil
+}
+
+// Bind reads an output that the step lists in Binds, or one of its own, into
+// the value that into points to. During Undo an output may be missing, since
+// its step may have failed before it was set; the error wraps [ErrNoOutput].
+func (c *Call) Bind(name string, into any) error {
+	o := c.outputs
+	own := slices.Contains(o.step.Provides, name)
+	if !own && !slices.Contains(o.step.Binds, name) {
+		return fmt.Errorf("output %q: step %q does not list it in Binds", name, c.Step)
+	}
+	o.mu.Lock()
+	raw, ok := o.fresh[name]
+	if !ok {
+		raw, ok = o.all[name]
+	}
+	o.mu.Unlock()
+	if !ok {
+		return fmt.Errorf("output %q: %w", name, ErrNoOutput)
+	}
+	if err := json.Unmarshal(raw, into); err != nil {
+		return fmt.Errorf("output %q: %w", name, err)
+	}
+	return nil
+}
+
+// ErrNoOutput reports an output that no completed step has set.
+var ErrNoOutput = errors.New("no completed step has set it")
+
+var outputRef = regexp.MustCompile(`\$\{([A-Za-z0-9][A-Za-z0-9._-]*)\}`)
+
+// Expand replaces each ${name} in s by the output of that name, which must be
+// a string.
+func (c *Call) Expand(s string) (string, error) {
+	var first error
+	out := outputRef.ReplaceAllStringFunc(s, func(ref string) string {
+		var v string
+		if err := c.Bind(ref[2:len(ref)-1], &v); err != nil && first == nil {
+			first = fmt.Errorf("%s: %w", ref, err)
+		}
+		return v
+	})
+	return out, first
+}
+
+// previewRefs shows each ${name} in s as something only a run can know.
+func previewRefs(s string) string { return outputRef.ReplaceAllString(s, "<output $1>") }
+
+var valueType = reflect.TypeFor[secrets.Value]()
+
+// findSecret looks for a [secrets.Value] anywhere in v and tells where it is.
+// Types decide, not contents, so that an output that could hold a secret is
+// refused on its first use and not on the day that it does.
+func findSecret(v any) (path string, found bool) {
+	if v == nil {
+		return "", false
+	}
+	return (&secretSearch{types: map[reflect.Type]bool{}}).value(reflect.ValueOf(v), 0)
+}
+
+// secretSearch remembers the types it has been through.
+type secretSearch struct{ types map[reflect.Type]bool }
+
+// maxDepth bounds the walk through values: deeper ones cannot be JSON either.
+const maxDepth = 100
+
+func (s *secretSearch) value(v reflect.Value, depth int) (string, bool) {
+	if depth > maxDepth || !v.IsValid() {
+		return "", false
+	}
+	if path, found := s.typ(v.Type()); found {
+		return path, true
+	}
+	switch v.Kind() {
+	case reflect.Interface, reflect.Pointer:
+		return s.value(v.Elem(), depth+1)
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if path, found := s.value(v.Field(i), depth+1); found {
+				return "." + v.Type().Field(i).Name + path, true
+			}
+		}
+	case reflect.Slice, reflect.Array:
+		for i := range v.Len() {
+			if path, found := s.value(v.Index(i), depth+1); found {
+				return fmt.Sprintf("[%d]%s", i, path), true
+			}
+			if leaf(v.Type().Elem()) {
+				break
+			}
+		}
+	case reflect.Map:
+		for iter := v.MapRange(); iter.Next(); {
+			if path, found := s.value(iter.Value(), depth+1); found {
+				return "[...]" + path, true
+			}
+		}
+	}
+	return "", false
+}
+
+// leaf tells types whose values cannot hold anything else.
+func leaf(t reflect.Type) bool { return t.Kind() <= reflect.Complex128 || t.Kind() == reflect.String }
+
+func (s *secretSearch) typ(t reflect.Type) (string, bool) {
+	if t == valueType {
+		return "", true
+	}
+	if s.types[t] {
+		return "", false
+	}
+	s.types[t] = true
+	switch t.Kind() {
+	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Chan:
+		return s.typ(t.Elem())
+	case reflect.Map:
+		if path, found := s.typ(t.Key()); found {
+			return path, true
+		}
+		return s.typ(t.Elem())
+	case reflect.Struct:
+		for i := range t.NumField() {
+			if path, found := s.typ(t.Field(i).Type); found {
+				return "." + t.Field(i).Name + path, true
+			}
+		}
+	}
+	return "", false
+}

@@ -1,0 +1,341 @@
+package deploy
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/masaruk/devops/envconfig"
+)
+
+// Kind says what a step is for. Rules of the environment and people who read
+// a description go by it; the engine treats all kinds alike.
+type Kind string
+
+// The kinds that the library's own plans use.
+const (
+	KindBuild   Kind = "build"
+	KindTest    Kind = "test"
+	KindPlace   Kind = "place"
+	KindStart   Kind = "start"
+	KindHealth  Kind = "health"
+	KindMigrate Kind = "migrate"
+	KindSwitch  Kind = "switch"
+	KindWatch   Kind = "watch"
+	KindRecord  Kind = "record"
+	KindCleanup Kind = "cleanup"
+)
+
+// InFlight says what to do with a step whose intent is in the log and whose
+// outcome is not, because the program died between the two.
+type InFlight string
+
+const (
+	// Ask holds the run for a person, who answers with [Runner.Decide]. It is
+	// the zero value: a step is not repeated unless somebody said it may be.
+	Ask InFlight = ""
+	// Repeat runs the step again: doing it twice is the same as doing it once.
+	Repeat InFlight = "repeat"
+	// Verify runs the step's Verify action to find out whether the effect
+	// took place, and repeats the step only if it certainly did not.
+	Verify InFlight = "verify"
+)
+
+// Retry says how often a step that failed is tried again. It needs an InFlight
+// of Repeat, because a failed attempt may have had an effect.
+type Retry struct {
+	// Max is the number of further attempts; zero is none.
+	Max int `json:"max,omitempty"`
+	// Wait is the pause before each of them.
+	Wait time.Duration `json:"wait,omitempty"`
+}
+
+// Step is one unit of a plan: what it does, how to take it back, and how it
+// behaves when the program dies in the middle of it.
+type Step struct {
+	// Name is unique in the plan: letters, digits, ".", "_" and "-".
+	Name string
+	Kind Kind
+	// Needs names the steps that must be done before this one. Nil means the
+	// step before it in the plan; an empty slice that is not nil means none.
+	Needs []string
+	// Provides names the outputs that Do sets with [Call.Provide]; Binds
+	// those of other steps that it reads with [Call.Bind].
+	Provides, Binds []string
+	// Do is the effect. Undo takes it back. It runs for every step that was
+	// begun, also for one that failed half way, so it must cope with an
+	// effect that is partly there or not there at all. Nil means that there
+	// is nothing to take back.
+	Do, Undo Action
+	// Verify finds out whether the effect of Do is there: nil when it is, an
+	// error that wraps [ErrNotDone] when it certainly is not, any other error
+	// when that cannot be told. Only for an InFlight of Verify.
+	Verify Action
+	// InFlight is what to do when the program died inside Do or Undo.
+	InFlight InFlight
+	// Timeout bounds each attempt of Do, Undo and Verify; zero is no bound.
+	Timeout time.Duration
+	Retry   Retry
+}
+
+// Plan is what a run does: steps on one service in one environment. It is
+// data; nothing happens until a [Runner] runs it.
+type Plan struct {
+	// Service names what is released: letters, digits, ".", "_" and "-".
+	Service string
+	Env     envconfig.Environment
+	Steps   []Step
+}
+
+var nameRE = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
+
+// serviceRE is narrower: the service names a stream of the log.
+var serviceRE = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,99}$`)
+
+// PlanError lists everything that is wrong with a plan. Nothing of it ran.
+type PlanError struct {
+	Service string
+	Err     error // joined
+}
+
+// Error lists one problem a line.
+func (e *PlanError) Error() string {
+	return fmt.Sprintf("plan %q: %s", e.Service, strings.ReplaceAll(e.Err.Error(), "\n", "; "))
+}
+
+// Unwrap returns the joined problems.
+func (e *PlanError) Unwrap() error { return e.Err }
+
+// Validate reports every problem of the plan at once, as a [*PlanError]: bad
+// names, unknown or cyclic Needs, outputs that nobody provides before they are
+// read, actions that are missing or whose spec holds a secret, and whatever
+// the environment's rules forbid.
+func (p Plan) Validate() error {
+	var errs []error
+	if !serviceRE.MatchString(p.Service) {
+		errs = append(errs, fmt.Errorf("Service: %q is not a name of lower-case letters, digits, \".\", \"_\" and \"-\"", p.Service))
+	}
+	if err := p.Env.Validate(); err != nil {
+		errs = append(errs, fmt.Errorf("Env: %w", err))
+	}
+	if len(p.Steps) == 0 {
+		errs = append(errs, errors.New("Steps: a plan without steps does nothing"))
+	}
+	errs = append(errs, p.validateSteps()...)
+	if _, err := p.order(); err != nil {
+		errs = append(errs, err)
+	} else {
+		errs = append(errs, p.validateBinds()...)
+	}
+	errs = append(errs, p.validateActions()...)
+	if len(errs) == 0 {
+		return nil
+	}
+	return &PlanError{Service: p.Service, Err: errors.Join(errs...)}
+}
+
+func (p Plan) validateSteps() []error {
+	var errs []error
+	seen := map[string]int{}
+	for i, s := range p.Steps {
+		at := fmt.Sprintf("Steps[%d] %q", i, s.Name)
+		if !nameRE.MatchString(s.Name) {
+			errs = append(errs, fmt.Errorf("%s: Name is not made of letters, digits, \".\", \"_\" and \"-\"", at))
+		}
+		if first, dup := seen[s.Name]; dup {
+			errs = append(errs, fmt.Errorf("%s: Name is also that of Steps[%d]; names are unique", at, first))
+		} else {
+			seen[s.Name] = i
+		}
+		if s.Do == nil {
+			errs = append(errs, fmt.Errorf("%s: Do is nil", at))
+		}
+		if s.Timeout < 0 {
+			errs = append(errs, fmt.Errorf("%s: Timeout %s is negative", at, s.Timeout))
+		}
+		errs = append(errs, s.validateCrash(at)...)
+	}
+	return errs
+}
+
+// validateCrash checks what the step says about dying in the middle of it.
+func (s Step) validateCrash(at string) []error {
+	var errs []error
+	switch s.InFlight {
+	case Ask, Repeat:
+		if s.Verify != nil {
+			errs = append(errs, fmt.Errorf("%s: Verify is set, so InFlight must be deploy.Verify", at))
+		}
+	case Verify:
+		if s.Verify == nil {
+			errs = append(errs, fmt.Errorf("%s: InFlight is verify, so Verify must be set", at))
+		}
+	default:
+		errs = append(errs, fmt.Errorf("%s: InFlight %q is none of ask (empty), repeat, verify", at, s.InFlight))
+	}
+	if s.Retry.Max < 0 || s.Retry.Wait < 0 {
+		errs = append(errs, fmt.Errorf("%s: Retry is negative", at))
+	}
+	if s.Retry.Max > 0 && s.InFlight != Repeat {
+		errs = append(errs, fmt.Errorf("%s: Retry needs InFlight repeat, since a failed attempt may have had an effect", at))
+	}
+	return errs
+}
+
+// validateBinds checks that each output has one provider, which is done
+// before its readers start.
+func (p Plan) validateBinds() []error {
+	var errs []error
+	provider := map[string]int{}
+	for i, s := range p.Steps {
+		for _, name := range s.Provides {
+			if !nameRE.MatchString(name) {
+				errs = append(errs, fmt.Errorf("Steps[%d] %q: Provides %q is not a name", i, s.Name, name))
+			}
+			if first, dup := provider[name]; dup {
+				errs = append(errs, fmt.Errorf("Steps[%d] %q: Provides %q, which step %q provides already", i, s.Name, name, p.Steps[first].Name))
+				continue
+			}
+			provider[name] = i
+		}
+	}
+	for i, s := range p.Steps {
+		if len(s.Binds) == 0 {
+			continue
+		}
+		before := p.ancestors(i)
+		for _, name := range s.Binds {
+			from, ok := provider[name]
+			switch {
+			case !ok:
+				errs = append(errs, fmt.Errorf("Steps[%d] %q: Binds %q, which no step provides", i, s.Name, name))
+			case from != i && !before[from]:
+				errs = append(errs, fmt.Errorf("Steps[%d] %q: Binds %q of step %q, which it does not need", i, s.Name, name, p.Steps[from].Name))
+			}
+		}
+	}
+	return errs
+}
+
+// needs returns the indices of the steps that step i waits for. Unknown names
+// are reported by order.
+func (p Plan) needs(i int, index map[string]int) (of []int, unknown []string) {
+	s := p.Steps[i]
+	if s.Needs == nil {
+		if i > 0 {
+			of = append(of, i-1)
+		}
+		return of, nil
+	}
+	for _, name := range s.Needs {
+		if n, ok := index[name]; ok {
+			of = append(of, n)
+		} else {
+			unknown = append(unknown, name)
+		}
+	}
+	return of, unknown
+}
+
+func (p Plan) index() map[string]int {
+	index := make(map[string]int, len(p.Steps))
+	for i := len(p.Steps) - 1; i >= 0; i-- {
+		index[p.Steps[i].Name] = i
+	}
+	return index
+}
+
+// order returns the indices of the steps in the order they run in: needs
+// first, otherwise as listed.
+func (p Plan) order() ([]int, error) {
+	index := p.index()
+	needs := make([][]int, len(p.Steps))
+	var errs []error
+	for i, s := range p.Steps {
+		of, unknown := p.needs(i, index)
+		needs[i] = of
+		for _, name := range unknown {
+			errs = append(errs, fmt.Errorf("Steps[%d] %q: Needs %q, which is no step of the plan", i, s.Name, name))
+		}
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	waiting := make([]int, len(p.Steps)) // needs not placed yet
+	after := make([][]int, len(p.Steps))
+	for i, of := range needs {
+		waiting[i] = len(of)
+		for _, n := range of {
+			after[n] = append(after[n], i)
+		}
+	}
+	return place(p, waiting, after)
+}
+
+// place is Kahn's algorithm; the lowest index that is free goes next, which
+// keeps the listed order wherever Needs leave a choice.
+func place(p Plan, waiting []int, after [][]int) ([]int, error) {
+	free := indexHeap{}
+	for i, n := range waiting {
+		if n == 0 {
+			free.push(i)
+		}
+	}
+	order := make([]int, 0, len(waiting))
+	for len(free) > 0 {
+		i := free.pop()
+		order = append(order, i)
+		for _, next := range after[i] {
+			if waiting[next]--; waiting[next] == 0 {
+				free.push(next)
+			}
+		}
+	}
+	if len(order) == len(waiting) {
+		return order, nil
+	}
+	var in []string
+	for i, n := range waiting {
+		if n > 0 {
+			in = append(in, p.Steps[i].Name)
+		}
+	}
+	return nil, fmt.Errorf("Needs form a cycle through %s", strings.Join(in, ", "))
+}
+
+// ancestors returns the steps that are done before step i starts.
+func (p Plan) ancestors(i int) map[int]bool {
+	index := p.index()
+	before := map[int]bool{}
+	open := []int{i}
+	for len(open) > 0 {
+		next := open[len(open)-1]
+		open = open[:len(open)-1]
+		of, _ := p.needs(next, index)
+		for _, n := range of {
+			if !before[n] {
+				before[n] = true
+				open = append(open, n)
+			}
+		}
+	}
+	return before
+}
+
+// indexHeap is a sorted slice: plans are small, and most are chains, where it
+// holds one element.
+type indexHeap []int
+
+func (h *indexHeap) push(i int) {
+	at, _ := slices.BinarySearch(*h, i)
+	*h = slices.Insert(*h, at, i)
+}
+
+func (h *indexHeap) pop() int {
+	i := (*h)[0]
+	*h = (*h)[1:]
+	return i
+}

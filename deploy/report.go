@@ -1,0 +1,118 @@
+package deploy
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Outcome is how an attempt or a run ended, or where it stands.
+type Outcome string
+
+const (
+	// Succeeded: everything was done.
+	Succeeded Outcome = "succeeded"
+	// Failed: the attempt failed. Runs do not end so; see Undone.
+	Failed Outcome = "failed"
+	// Undone: the run failed, or a person ended it, and everything that had
+	// been begun was taken back.
+	Undone Outcome = "undone"
+	// UndoFailed: taking back failed. The run can be continued, which tries
+	// what is left again.
+	UndoFailed Outcome = "undo failed"
+	// Held: the run waits for a person's decision and can be continued.
+	Held Outcome = "held"
+	// Interrupted: the program was told to stop or lost the log. The run can
+	// be continued.
+	Interrupted Outcome = "interrupted"
+)
+
+// Ended tells whether a run with this outcome is over.
+func (o Outcome) Ended() bool { return o == Succeeded || o == Undone }
+
+// Report is what is known of a run. It is complete whatever the outcome, and
+// is made from the log, so it is the same after a crash.
+type Report struct {
+	Run         RunID   `json:"run"`
+	Service     string  `json:"service"`
+	Environment string  `json:"environment"`
+	Outcome     Outcome `json:"outcome"`
+	// Reason is why the run did not succeed.
+	Reason     string        `json:"reason,omitempty"`
+	Initiator  string        `json:"initiator,omitempty"`
+	PlanDigest string        `json:"plan_digest"`
+	Started    time.Time     `json:"started"`
+	Duration   time.Duration `json:"duration"`
+	// Continued is set when this call of Run took up a run that the log
+	// knew.
+	Continued bool         `json:"continued,omitempty"`
+	Steps     []StepReport `json:"steps"`
+	// Outputs are the outputs of the completed steps, as JSON.
+	Outputs map[string]json.RawMessage `json:"outputs,omitempty"`
+	// Availability is what the run's prober counted during this call; nil
+	// when none was asked for.
+	Availability *AvailabilityReport `json:"availability,omitempty"`
+	// EventsDropped counts events that the handler was too slow for.
+	EventsDropped int `json:"events_dropped,omitempty"`
+}
+
+// StepReport is one phase of one step.
+type StepReport struct {
+	Step     string        `json:"step"`
+	Host     string        `json:"host"`
+	Kind     Kind          `json:"kind,omitempty"`
+	Phase    Phase         `json:"phase"`
+	Outcome  Outcome       `json:"outcome"`
+	Attempts int           `json:"attempts"`
+	Started  time.Time     `json:"started"`
+	Duration time.Duration `json:"duration"`
+	Error    string        `json:"error,omitempty"`
+	// Tail is the filtered end of the output of the last attempt.
+	Tail string `json:"tail,omitempty"`
+}
+
+// AvailabilityReport is what a prober that ran from the first step to the
+// last saw of the service.
+type AvailabilityReport struct {
+	Requests int `json:"requests"`
+	Failed   int `json:"failed"`
+	// FirstFailure is when the first failed request was sent; zero when none
+	// failed. FirstReason is why it failed.
+	FirstFailure time.Time `json:"first_failure,omitzero"`
+	FirstReason  string    `json:"first_reason,omitempty"`
+}
+
+// report makes the Report of a run from its state.
+func (s *runState) report(d Description) *Report {
+	r := &Report{
+		Run: s.id, Service: d.Service, Environment: d.Environment,
+		Outcome: s.outcome, Reason: s.err, Initiator: s.initiator, PlanDigest: s.digest,
+		Started: s.started, Outputs: s.outputs,
+	}
+	if !s.finished.IsZero() {
+		r.Duration = s.finished.Sub(s.started)
+	}
+	kinds := map[string]Kind{}
+	for _, step := range d.Steps {
+		kinds[step.Name] = step.Kind
+	}
+	for _, name := range s.begun {
+		r.Steps = append(r.Steps, s.steps[name].forward.report(name, kinds[name], PhaseForward))
+	}
+	for _, name := range s.undoOrder() {
+		if a := &s.steps[name].undo; a.attempts > 0 {
+			r.Steps = append(r.Steps, a.report(name, kinds[name], PhaseUndo))
+		}
+	}
+	return r
+}
+
+func (a *attemptState) report(name string, kind Kind, phase Phase) StepReport {
+	r := StepReport{
+		Step: name, Host: localHost, Kind: kind, Phase: phase, Outcome: a.outcome, Attempts: a.attempts,
+		Started: a.started, Duration: a.duration, Error: a.err, Tail: a.tail,
+	}
+	if a.inFlight {
+		r.Outcome = Interrupted
+	}
+	return r
+}

@@ -1,0 +1,187 @@
+package deploy
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/masaruk/devops/secrets"
+)
+
+// localHost is the host field of every record until a plan can name hosts.
+const localHost = "local"
+
+// Options configure a [Runner]. The zero value is the default.
+type Options struct {
+	// Executor runs the commands of the steps. Without one, a step that runs
+	// a command fails.
+	Executor Executor
+	// Handle receives the events of each run, one at a time and in order, on
+	// a goroutine of its own; nil drops them. A handler that is slow loses
+	// events rather than holding up the run.
+	Handle func(Event)
+	// Logger receives what is not an event; nil discards it.
+	Logger *slog.Logger
+	// Redactor removes secrets from everything that goes into the log and to
+	// the handler; nil removes nothing.
+	Redactor *secrets.Redactor
+	// Initiator is who starts the run, for the record.
+	Initiator string
+	// Marker begins the value of [MarkerVar] in every process of a run; "/"
+	// and the run's id follow. Empty is the service and the environment. A
+	// program whose runs can be confused with another's on the same host sets
+	// it.
+	Marker string
+	// Executable is the digest of the program that runs, which enters the
+	// log: a run is not continued by another build unless a Decision allows
+	// it. Empty takes the SHA-256 of the running executable file.
+	Executable string
+	// Availability, when set, probes the service from before the first step
+	// to after the last and counts failed requests.
+	Availability *Availability
+}
+
+// Runner runs plans and keeps what happens in a [Log]. It is safe for
+// concurrent use; its goroutines end when Run returns.
+type Runner struct {
+	log  Log
+	opts Options
+}
+
+// New returns a Runner that keeps its runs in log; nil options mean the
+// defaults.
+func New(log Log, opts *Options) (*Runner, error) {
+	if log == nil {
+		return nil, errors.New("deploy.New: log is nil")
+	}
+	r := &Runner{log: log}
+	if opts != nil {
+		r.opts = *opts
+	}
+	if r.opts.Logger == nil {
+		r.opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	if r.opts.Executor == nil {
+		r.opts.Executor = ExecutorFunc(func(context.Context, Command) (Result, error) {
+			return Result{}, errors.New("the Runner has no Executor; set Options.Executor")
+		})
+	}
+	if r.opts.Availability != nil {
+		if err := r.opts.Availability.validate(); err != nil {
+			return nil, fmt.Errorf("deploy.New: Availability: %w", err)
+		}
+	}
+	return r, nil
+}
+
+// stream is the name of the log stream that holds every run of the service in
+// the environment, so that they exclude each other.
+func (p Plan) stream() string { return p.Env.Name + "/" + p.Service }
+
+// Run starts the run id of the plan, or continues it after a crash: what the
+// log says is done is not repeated, and a step that was interrupted is treated
+// as its InFlight says. A run that has ended is not run again; its report is
+// returned.
+//
+// When a step fails, every step that was begun is undone, and the error is the
+// failed step's [*StepError], joined with those of undos that failed. Other
+// errors leave the run to be continued: [ErrHeld], [ErrPlanChanged],
+// [ErrUnfinished] (of another run), a [*LogError], or the cause of ctx's end.
+// A [*PlanError] means that nothing ran. The report is nil only if no record
+// of the run exists.
+func (r *Runner) Run(ctx context.Context, id RunID, p Plan) (*Report, error) {
+	if !serviceRE.MatchString(string(id)) {
+		return nil, fmt.Errorf("run id %q is not made of lower-case letters, digits, \".\", \"_\" and \"-\"", id)
+	}
+	if err := p.Validate(); err != nil {
+		return nil, err
+	}
+	x, err := r.open(ctx, id, p)
+	if err != nil {
+		return nil, err
+	}
+	if s := x.state(); s != nil && !s.finished.IsZero() {
+		rep := s.report(x.recordedPlan())
+		rep.Continued = true
+		return rep, x.endError(s)
+	}
+	return x.run(ctx)
+}
+
+// Report returns what the log knows of a run, and changes nothing. A run that
+// has not ended has the outcome [Interrupted]. The error wraps
+// [fs.ErrNotExist] when the log has no such run.
+func (r *Runner) Report(ctx context.Context, id RunID, p Plan) (*Report, error) {
+	if err := p.Validate(); err != nil {
+		return nil, err
+	}
+	j, err := openJournal(ctx, r.log, p.stream(), newController())
+	if err != nil {
+		return nil, err
+	}
+	s := j.history.run(id)
+	if s == nil {
+		return nil, fmt.Errorf("run %s of %s: %w", id, p.stream(), fs.ErrNotExist)
+	}
+	rep := s.report(*s.plan)
+	if !rep.Outcome.Ended() {
+		rep.Outcome, rep.Reason = Interrupted, s.cause
+	}
+	return rep, nil
+}
+
+// open reads the log and checks that this run may be started or continued.
+func (r *Runner) open(ctx context.Context, id RunID, p Plan) (*execution, error) {
+	desc, err := p.Describe()
+	if err != nil {
+		return nil, &PlanError{Service: p.Service, Err: err}
+	}
+	exe, err := r.executable()
+	if err != nil {
+		return nil, err
+	}
+	j, err := openJournal(ctx, r.log, p.stream(), newController())
+	if err != nil {
+		return nil, err
+	}
+	x := &execution{Runner: r, id: id, plan: p, desc: desc, exe: exe, journal: j}
+	if last := j.history.last; last != nil && last.id != id && last.finished.IsZero() && j.history.run(id) == nil {
+		return nil, &UnfinishedError{Plan: x.name(), Run: last.id}
+	}
+	return x, nil
+}
+
+// executable returns the digest of the running program.
+func (r *Runner) executable() (string, error) {
+	if r.opts.Executable != "" {
+		return r.opts.Executable, nil
+	}
+	name, err := os.Executable()
+	if err != nil {
+		return "", fmt.Errorf("digest of the program: %w; set Options.Executable", err)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return "", fmt.Errorf("digest of the program: %w; set Options.Executable", err)
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", fmt.Errorf("digest of the program: %w; set Options.Executable", err)
+	}
+	return "sha256:" + hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// newController returns a random name for one call of Run or Decide.
+func newController() string { return rand.Text()[:12] }
+
+// eventWait is how long Run waits at its end for a slow handler.
+const eventWait = 2 * time.Second

@@ -1,0 +1,52 @@
+// Package devops is the documentation of a library for running a company's
+// operations from one typed Go program: environments and their rules,
+// zero-downtime releases, and, as they arrive, backups that are proven to
+// restore and monitoring. It has no code; every package below works alone in
+// any program, with no server, no cluster and no YAML.
+//
+// # Map
+//
+//	secrets                  values that hide themselves, and the filter that removes them from output
+//	envconfig                environments, their tiers and their rules
+//	deploy                   plans, the runner that survives a crash, health and watch
+//	deploy/runlog/filelog    the run log as files on this machine
+//	deploy/runlogtest        proves a run log
+//	deploy/executor/localexec  runs commands on this machine
+//	deploy/executortest      proves an executor
+//	deploy/release           release directories and the atomic "current"
+//	deploy/switchover        the process that moves traffic from one release to the next
+//	deploy/progress          shows a run to a person
+//	examples/quickstart      releases a real service seven times while clients count failures
+//
+// Packages form floors: secrets stands on nothing, envconfig on secrets, the
+// cores (deploy now; backup and monitor later) on those two, adapters on their
+// core, and programs on all of them. The cores never import each other and
+// link no third-party module. The test of internal/importlaw holds the law.
+//
+// # Glossary
+//
+// One word names one thing in every package:
+//
+//   - Value: a secret. Redactor: removes secrets from text.
+//   - Environment: a place that software runs in, with a Tier and Rules.
+//     Violation: one rule that something breaks.
+//   - Plan: what a run does, as data. Step: one unit of it. Action: the effect
+//     of a step. Run: one execution of a plan. Runner: what runs it.
+//   - Executor: runs a Command on a Host.
+//   - Log: the append-only record of runs, which is also their lease. Intent:
+//     the record before an effect. Outcome: the record after it.
+//   - Undo: taking back what was begun, in reverse order.
+//   - Release: one version in its own directory. Current: the one a symbolic
+//     link names. Proven: it served well through its watch.
+//   - Gate: what a release must pass before it gets traffic. Watch: the time
+//     after, in which a failure undoes it.
+//   - Backend: where the switchover sends traffic. Drain: waiting for the
+//     requests that are still on the old one.
+//
+// # Stability
+//
+// The module is at version 0: exported names may change between minor
+// versions, and the CHANGELOG says how. What is stored (run log, release
+// record, switchover state) carries a version, and what one version wrote
+// every later one reads.
+package devops

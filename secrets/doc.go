@@ -1,0 +1,45 @@
+// Package secrets keeps secrets out of everything that people and machines
+// read: a [Value] hides itself wherever it is printed, logged or encoded, and
+// a [Redactor] removes values from text that comes from elsewhere, such as
+// the output of a command.
+//
+//	password := secrets.New(os.Getenv("DB_PASSWORD"))
+//	log.Printf("connecting with %+v", password) // connecting with [redacted]
+//	connect(password.Reveal())
+//
+// # Value
+//
+// [Value.Reveal] is the only way out; search a program for it to review where
+// secrets go. The exits that show [Placeholder] instead are: package fmt with
+// every verb and flag, also for unexported fields deep within other values;
+// String and GoString; encoders of text, JSON, XML, YAML and gob; log/slog
+// with every handler at any depth; text/template and html/template; the text
+// of a panic. All of them show the same for every secret, so that not even
+// its length can be learnt. (A Value in an unexported field is shown by fmt as
+// an address in memory, because fmt cannot call its methods there.)
+//
+// Decoders of text, JSON, XML, YAML and gob load a Value. They refuse text
+// that holds the placeholder, so that a configuration that was printed can
+// never be loaded as if it were real; the error wraps [ErrRedacted].
+//
+// A Value protects against mistakes, not against code in the same process:
+// the secret stays in memory until the garbage collector reuses it, and may be
+// in a core dump. What was made of a revealed secret, such as a URL, is a
+// plain string again.
+//
+// # Redactor
+//
+// A Redactor knows a set of values, which may grow while it is in use, and
+// filters streams ([Redactor.Writer]) and texts ([Redactor.String],
+// [Redactor.Bytes]). A value is found wherever the stream was cut into
+// pieces. Text without a registered value passes unchanged, byte for byte.
+//
+// Between two placeholders that stand next to text, the text may by chance
+// continue the placeholder to something that looks like a registered value,
+// such as a value "]abc": that is not the secret.
+//
+// # Concurrency and errors
+//
+// Everything here is safe for concurrent use, except for decoding into a Value
+// that others read. No error of this package holds a secret or a part of one.
+package secrets
