@@ -1,16 +1,68 @@
 package deploy
 
-import "context"
-import "time"
+import (
+	"context"
+	"errors"
+	"time"
 
+	"github.com/masaruk/devops/internal/probe"
+)
+
+// Availability asks the service through its public address for as long as a
+// run lasts, and counts what failed.
 type Availability struct {
-	URL      string
+	// URL is asked with GET and must answer 200, whatever release serves.
+	URL string
+	// Interval is the time between requests; zero is 1 second. They come at
+	// this rate also when answers are late.
 	Interval time.Duration
+	// Timeout bounds each request; zero is 5 seconds.
+	Timeout time.Duration
 }
 
-func (a *Availability) validate() error { return nil }
+func (a *Availability) validate() error {
+	if a.URL == "" {
+		return errors.New("URL is empty")
+	}
+	if a.Interval < 0 || a.Timeout < 0 {
+		return errors.New("Interval or Timeout is negative")
+	}
+	return nil
+}
 
-type availability struct{}
+// availability is the prober of one call of Run; nil counts nothing.
+type availability struct {
+	target *probe.HTTP
+	prober *probe.Prober
+}
 
-func startAvailability(ctx context.Context, a *Availability) *availability { return nil }
-func (a *availability) stop() *AvailabilityReport                          { return nil }
+func startAvailability(ctx context.Context, a *Availability) (*availability, error) {
+	if a == nil {
+		return nil, nil
+	}
+	target := &probe.HTTP{URL: a.URL, Timeout: a.Timeout}
+	prober, err := probe.New(target.Probe, &probe.Options{Interval: orDur(a.Interval, time.Second)})
+	if err != nil {
+		return nil, err
+	}
+	prober.Start(ctx)
+	return &availability{target, prober}, nil
+}
+
+// since counts from now on.
+func (a *availability) since() func(context.Context) (Counts, error) {
+	base := a.prober.Counts()
+	return func(context.Context) (Counts, error) {
+		c := a.prober.Counts()
+		return Counts{Requests: c.Requests - base.Requests, Failed: c.Failed - base.Failed}, nil
+	}
+}
+
+func (a *availability) stop() *AvailabilityReport {
+	if a == nil {
+		return nil
+	}
+	c := a.prober.Stop()
+	a.target.Close()
+	return &AvailabilityReport{Requests: c.Requests, Failed: c.Failed, FirstFailure: c.FirstFailure, FirstReason: c.FirstReason}
+}

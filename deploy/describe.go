@@ -94,11 +94,16 @@ func (p Plan) describeStep(i int, index map[string]int) (StepDescription, error)
 	return d, errors.Join(errs[:]...)
 }
 
-func describeAction(a Action) (*ActionDescription, error) {
+func describeAction(a Action) (d *ActionDescription, err error) {
 	if a == nil {
 		return nil, nil
 	}
-	d := &ActionDescription{Type: strings.TrimPrefix(fmt.Sprintf("%T", a), "*")}
+	defer func() { // a typed nil, or a Spec that breaks
+		if p := recover(); p != nil {
+			d, err = nil, fmt.Errorf("spec of %T panics: %v", a, p)
+		}
+	}()
+	d = &ActionDescription{Type: strings.TrimPrefix(fmt.Sprintf("%T", a), "*")}
 	if o, ok := a.(*opaque); ok {
 		d.Type, d.Opaque = "deploy.Func", o.Name
 		if o.Name == "" || o.Version == "" {

@@ -50,8 +50,10 @@ func (x *execution) run(ctx context.Context) (*Report, error) {
 		}
 		return x.finish(nil, err, continued)
 	}
-	x.probe = startAvailability(ctx, x.opts.Availability)
-	err := x.advance(ctx)
+	var err error
+	if x.probe, err = startAvailability(ctx, x.opts.Availability); err == nil {
+		err = x.advance(ctx)
+	}
 	return x.finish(x.probe.stop(), err, continued)
 }
 
