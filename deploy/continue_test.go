@@ -279,3 +279,20 @@ func TestAnotherRunIsRefusedWhileOneIsUnfinished(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, deploy.Interrupted, rep.Outcome)
 }
+
+func TestACancelledStepThatMayNotBeRepeatedIsHeld(t *testing.T) {
+	var did []string
+	log := newMemLog()
+	ctx, cancel := context.WithCancel(t.Context())
+	p := three(&did)
+	p.Steps[1].InFlight = deploy.Ask
+	p.Steps[1].Do = &effect{Name: "do b", did: &did, fn: func(ctx context.Context, _ *deploy.Call) error {
+		cancel()
+		return ctx.Err()
+	}}
+	_, err := newRunner(t, log, nil).Run(ctx, "r1", p)
+	require.ErrorIs(t, err, context.Canceled)
+	_, err = newRunner(t, log, nil).Run(t.Context(), "r1", p)
+	require.ErrorIs(t, err, deploy.ErrHeld)
+	require.Equal(t, []string{"do a", "do b"}, did)
+}
