@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"time"
 
 	"github.com/masaruk/devops/internal/probe"
@@ -44,21 +45,22 @@ func (h *Health) Preview() []string {
 
 // Run asks until enough answers in a row were good.
 func (h *Health) Run(ctx context.Context, c *Call) error {
-	url, err := c.Expand(h.URL)
+	address, err := c.Expand(h.URL)
 	if err != nil {
 		return fmt.Errorf("health: %w", err)
 	}
 	patience := orDur(h.Patience, 30*time.Second)
 	wait, cancel := context.WithTimeoutCause(ctx, patience, errPatience)
 	defer cancel()
-	target := probe.HTTP{URL: url, Status: h.Status, Header: h.Header, Want: h.Want}
+	shown := withoutSecrets(address)
+	target := probe.HTTP{URL: address, Status: h.Status, Header: h.Header, Want: h.Want}
 	defer target.Close()
 	judge := probe.Evaluator{Limits: probe.Limits{MaxFailed: -1, MaxInconclusive: -1, Successes: orInt(h.Successes, 3)}}
 	last := "no answer yet"
 	for {
 		if h.Alive != nil {
 			if err := h.Alive(ctx); err != nil {
-				return fmt.Errorf("health of %s: %w (last answer: %s)", url, err, last)
+				return fmt.Errorf("health of %s: %w (last answer: %s)", shown, err, last)
 			}
 		}
 		res := target.Probe(wait)
@@ -67,18 +69,28 @@ func (h *Health) Run(ctx context.Context, c *Call) error {
 		}
 		switch judge.Add(res) {
 		case probe.Passed:
-			c.Printf("%d good answers in a row from %s", orInt(h.Successes, 3), url)
+			c.Printf("%d good answers in a row from %s", orInt(h.Successes, 3), shown)
 			return nil
 		case probe.Failed:
-			return fmt.Errorf("health of %s: %s", url, judge.Reason())
+			return fmt.Errorf("health of %s: %s", shown, judge.Reason())
 		}
 		if err := pause(wait, orDur(h.Interval, 200*time.Millisecond)); err != nil {
 			if errors.Is(err, errPatience) {
-				return fmt.Errorf("health of %s: %w (%s); last answer: %s", url, err, patience, last)
+				return fmt.Errorf("health of %s: %w (%s); last answer: %s", shown, err, patience, last)
 			}
 			return err
 		}
 	}
+}
+
+// withoutSecrets drops the parts of a URL that may hold a token.
+func withoutSecrets(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return "a URL that cannot be parsed"
+	}
+	u.User, u.RawQuery, u.Fragment = nil, "", ""
+	return u.String()
 }
 
 var errPatience = errors.New("not good within its patience")
