@@ -56,7 +56,7 @@ func (h *Health) Run(ctx context.Context, c *Call) error {
 	target := probe.HTTP{URL: address, Status: h.Status, Header: h.Header, Want: h.Want}
 	defer target.Close()
 	judge := probe.Evaluator{Limits: probe.Limits{MaxFailed: -1, MaxInconclusive: -1, Successes: orInt(h.Successes, 3)}}
-	last := "no answer yet"
+	start, last := time.Now(), "no answer yet"
 	for {
 		if h.Alive != nil {
 			if err := h.Alive(ctx); err != nil {
@@ -64,7 +64,7 @@ func (h *Health) Run(ctx context.Context, c *Call) error {
 			}
 		}
 		res := target.Probe(wait)
-		if res.Outcome != probe.Inconclusive && res.Reason != "" {
+		if res.Reason != "" && time.Since(start) < patience { // later ones were cut off, and say nothing of the service
 			last = res.Reason
 		}
 		switch judge.Add(res) {
