@@ -2,6 +2,8 @@ package deploy
 
 import (
 	"encoding/json"
+	"fmt"
+	"strings"
 	"time"
 )
 
@@ -115,4 +117,29 @@ func (a *attemptState) report(name string, kind Kind, phase Phase) StepReport {
 		r.Outcome = Interrupted
 	}
 	return r
+}
+
+// String returns the report for people: the outcome, and a line for each
+// phase of each step.
+func (r *Report) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s in %s, run %s: %s after %s\n", r.Service, r.Environment, r.Run, r.Outcome, r.Duration.Round(time.Millisecond))
+	for _, s := range r.Steps {
+		name := s.Step
+		if s.Phase == PhaseUndo {
+			name = "undo " + name
+		}
+		fmt.Fprintf(&b, "  %-20s %-12s %8s", name, s.Outcome, s.Duration.Round(time.Millisecond))
+		if s.Attempts > 1 {
+			fmt.Fprintf(&b, "  %d attempts", s.Attempts)
+		}
+		b.WriteByte('\n')
+	}
+	if a := r.Availability; a != nil {
+		fmt.Fprintf(&b, "  %d of %d probes failed\n", a.Failed, a.Requests)
+	}
+	if r.Reason != "" {
+		fmt.Fprintf(&b, "  because: %s\n", r.Reason)
+	}
+	return b.String()
 }

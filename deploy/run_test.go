@@ -153,6 +153,7 @@ func TestFailureUndoesTheFailedStepFirstAndTheOthersInReverse(t *testing.T) {
 	require.Equal(t, []string{"do a", "do b", "do c", "undo c", "undo b", "undo a"}, did)
 	require.Equal(t, deploy.Undone, rep.Outcome)
 	require.Contains(t, rep.Reason, "disk is full")
+	require.Regexp(t, `(?s)^api in dev, run r1: undone after .*  c +failed .*  undo c +succeeded .*because: .*disk is full`, rep.String())
 }
 
 func TestUndoStopsBelowAStepThatCouldNotBeUndone(t *testing.T) {

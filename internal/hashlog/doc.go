@@ -22,10 +22,10 @@
 // The hash covers the version, the number, all records before and the exact
 // bytes of the body; the name of the stream enters through prev(1), so a
 // record of another stream does not fit. Any other spelling of the same JSON
-// (spaces, order of keys, upper-case digits) counts as edited. With jq and
-// sha256sum anybody can check a record:
+// (spaces, order of keys, upper-case digits) counts as edited. Anybody can
+// check a record; body is what stands between "body": and the last brace:
 //
-//	{ printf 'devops hashlog v1\n%s\n%s\n' "$(jq .seq)" "$(jq -r .prev)"; printf %s "$body"; } | sha256sum
+//	printf 'devops hashlog v1\n%s\n%s\n%s' "$seq" "$prev" "$body" | sha256sum
 //
 // # What it proves, and against whom
 //

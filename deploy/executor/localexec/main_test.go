@@ -1,0 +1,128 @@
+//go:build unix
+
+package localexec_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"syscall"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/masaruk/devops/deploy"
+	"github.com/masaruk/devops/deploy/executor/localexec"
+)
+
+// helperVar makes the test binary act as a program that is killed, or that
+// carries a marker itself.
+const helperVar = "LOCALEXEC_TEST_HELPER"
+
+func TestMain(m *testing.M) {
+	switch os.Getenv(helperVar) {
+	case "start":
+		helperStart()
+	case "marked":
+		helperMarked()
+	case "join":
+		helperJoin()
+	default:
+		os.Exit(m.Run())
+	}
+}
+
+// helperStart starts a process, prints it, and waits to be killed.
+func helperStart() {
+	ex, err := localexec.New(nil)
+	if err == nil {
+		var p localexec.Process
+		p, err = ex.Start(context.Background(), sh(`echo "log $KIND"; exec sleep 60`), os.Args[1])
+		if err == nil {
+			err = json.NewEncoder(os.Stdout).Encode(p)
+		}
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	select {}
+}
+
+// helperMarked prints what carries its own marker.
+func helperMarked() {
+	found, err := localexec.Marked(os.Getenv(deploy.MarkerVar))
+	if err == nil {
+		err = json.NewEncoder(os.Stdout).Encode(found)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func joinGroup(c *exec.Cmd, number string) error {
+	pgid, err := strconv.Atoi(number)
+	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pgid: pgid}
+	return err
+}
+
+// helperJoin puts a process that ends at once into a group, and never reaps it.
+func helperJoin() {
+	c := exec.Command("true")
+	err := joinGroup(c, os.Args[1])
+	if err == nil {
+		err = c.Start()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	fmt.Println("joined")
+	_, _ = io.Copy(io.Discard, os.Stdin)
+}
+
+func sh(script string, args ...string) deploy.Command {
+	return deploy.Command{
+		Argv: append([]string{"/bin/sh", "-c", script, "sh"}, args...),
+		Env:  map[string]string{"PATH": "/usr/local/bin:/usr/bin:/bin", "KIND": "local"},
+	}
+}
+
+func newExecutor(t *testing.T, opts *localexec.Options) *localexec.Executor {
+	t.Helper()
+	ex, err := localexec.New(opts)
+	require.NoError(t, err)
+	return ex
+}
+
+// eventually waits for a condition that something else brings about.
+func eventually(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	require.Eventually(t, condition, time.Minute, 5*time.Millisecond, what)
+}
+
+// buffer is a Writer that can be read while it is written.
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}

@@ -1,0 +1,28 @@
+package executortest
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/masaruk/devops/deploy"
+)
+
+// Names lists the checks of the kit.
+func Names() []string {
+	var names []string
+	for _, c := range checks() {
+		names = append(names, c.name)
+	}
+	return names
+}
+
+// Prove runs one check and returns what it reports.
+func Prove(ctx context.Context, name string, newExecutor func() (deploy.Executor, error), limit time.Duration) error {
+	for _, c := range checks() {
+		if c.name == name {
+			return c.prove(ctx, newExecutor, limit)
+		}
+	}
+	return fmt.Errorf("the kit has no check named %q", name)
+}

@@ -1,0 +1,32 @@
+package filelog_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/masaruk/devops/deploy/runlog/filelog"
+)
+
+func ExampleNew() {
+	dir, err := os.MkdirTemp("", "log")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	log, err := filelog.New(dir, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx := context.Background()
+	if err := log.Append(ctx, "api/stg", 1, []byte(`{"step":"stage"}`)); err != nil {
+		fmt.Println(err)
+		return
+	}
+	for rec, err := range log.Read(ctx, "api/stg", 1) {
+		fmt.Println(string(rec), err)
+	}
+	// Output: {"step":"stage"} <nil>
+}

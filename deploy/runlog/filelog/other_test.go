@@ -1,0 +1,7 @@
+//go:build !linux
+
+package filelog_test
+
+import "errors"
+
+func limited(string) error { return errors.ErrUnsupported }

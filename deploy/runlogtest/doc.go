@@ -1,0 +1,34 @@
+// Package runlogtest proves that a [deploy.Log] keeps its contract. An adapter
+// calls [Run] from one of its tests; users can run it against their own
+// storage.
+//
+//	func TestLog(t *testing.T) {
+//		runlogtest.Run(t, func() (deploy.Log, error) { return filelog.New(t.TempDir(), nil) })
+//	}
+//
+// The kit makes streams with random names below "runlogtest/", never touches
+// others and deletes nothing: the contract has no deletion.
+//
+// What it proves:
+//
+//   - a stream that was never appended to is empty;
+//   - records come back in order, byte for byte, from any number on, with
+//     sizes from 2 bytes to [deploy.MaxRecord];
+//   - a number that is taken, leaves a gap, or is 0 gets
+//     [deploy.ErrConflict] and changes nothing;
+//   - of many goroutines that race for a number exactly one gets it, and
+//     readers meanwhile see whole records in order and no gap;
+//   - streams do not touch each other, also when the name of one is the
+//     beginning of the other's;
+//   - Append does not keep the record, and the caller may keep and change what
+//     Read gave;
+//   - with a context that has ended nothing is appended or read, and the error
+//     wraps its cause;
+//   - a reader may stop early;
+//   - names that the contract does not allow are refused.
+//
+// It cannot prove that records are durable, nor what several processes do:
+// that needs tests that know the storage.
+//
+// The package uses the standard library only.
+package runlogtest

@@ -1,0 +1,51 @@
+// Command quickstart releases a real HTTP service several times, one version
+// after the other, while clients and a prober ask it without pause, and shows
+// what became of each version and of each request.
+//
+//	go run ./examples/quickstart
+//
+// It needs only Go. The built-in versions are four good and three bad ones;
+// -releases DIR releases services of your own instead. Kill it at any moment
+// and run it again with the -dir it printed: it goes on.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == "switchover" {
+		exit(serveTraffic(os.Args[2:]))
+	}
+	var opts options
+	flag.StringVar(&opts.listen, "listen", "", "public `address`, host:port; empty takes a free port of this machine")
+	flag.StringVar(&opts.dir, "dir", "", "state `folder`; empty makes one and prints it")
+	flag.StringVar(&opts.releases, "releases", "", "`folder` whose subfolders are the versions to release: a Go main package or an executable file named run")
+	flag.StringVar(&opts.report, "report", "", "`file` to write the report to, as JSON")
+	flag.BoolVar(&opts.hold, "hold", false, "keep serving at the end, until interrupted")
+	flag.Parse()
+	if flag.NArg() > 0 {
+		exit(fmt.Errorf("unexpected argument %q; see -help", flag.Arg(0)))
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	exit(run(ctx, opts, os.Stdout))
+}
+
+func exit(err error) {
+	switch {
+	case err == nil:
+		os.Exit(0)
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(os.Stderr, "quickstart: interrupted")
+	default:
+		fmt.Fprintln(os.Stderr, "quickstart:", err)
+	}
+	os.Exit(1)
+}

@@ -1,0 +1,316 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/masaruk/devops/deploy"
+	"github.com/masaruk/devops/deploy/executor/localexec"
+	"github.com/masaruk/devops/deploy/progress"
+	"github.com/masaruk/devops/deploy/release"
+	"github.com/masaruk/devops/deploy/runlog/filelog"
+	"github.com/masaruk/devops/deploy/switchover"
+)
+
+// options are the flags.
+type options struct {
+	listen, dir, releases, report string
+	hold                          bool
+}
+
+// quickstart is one call of the program on one state folder.
+type quickstart struct {
+	opts     options
+	out      io.Writer
+	dir      string
+	socket   string
+	marker   string // begins the marker of every process
+	exec     *localexec.Executor
+	log      *filelog.Log
+	releases *release.Dir
+	traffic  *switchover.Client
+	session  *session
+	versions []version
+	recovery []string // what was done about an earlier program, for the report
+}
+
+func run(ctx context.Context, opts options, out io.Writer) error {
+	q, err := open(opts, out)
+	if err != nil {
+		return err
+	}
+	if err := q.enter(ctx); err != nil {
+		return err
+	}
+	users := newClients(reachable(q.session.Addr))
+	if q.session.Serving != nil {
+		users.start()
+	}
+	err = q.releaseAll(ctx, users)
+	users.stop()
+	if err != nil {
+		return q.explain(err)
+	}
+	return q.end(ctx, users)
+}
+
+// open prepares the tools and touches nothing but the state folder.
+func open(opts options, out io.Writer) (*quickstart, error) {
+	q := &quickstart{opts: opts, out: out}
+	if err := q.openDir(); err != nil {
+		return nil, err
+	}
+	q.marker = markerOf(q.dir)
+	q.socket = filepath.Join(q.dir, "switchover", "socket")
+	if len(q.socket) > 100 { // the system's limit for a socket's path
+		q.socket = filepath.Join(os.TempDir(), q.marker, "socket")
+	}
+	var err error
+	if q.exec, err = localexec.New(nil); err != nil {
+		return nil, err
+	}
+	if q.log, err = filelog.New(filepath.Join(q.dir, "log"), nil); err != nil {
+		return nil, err
+	}
+	if q.traffic, err = switchover.NewClient(q.socket); err != nil {
+		return nil, err
+	}
+	if opts.releases != "" {
+		q.versions, err = findVersions(opts.releases)
+	} else {
+		q.versions, err = unpackBuiltin(filepath.Join(q.dir, "builtin"))
+	}
+	return q, err
+}
+
+// markerOf names the processes of a state folder, so that those of another
+// folder are never touched.
+func markerOf(dir string) string {
+	sum := sha256.Sum256([]byte(dir))
+	return "quickstart-" + hex.EncodeToString(sum[:6])
+}
+
+// openDir makes the state folder and its parts.
+func (q *quickstart) openDir() error {
+	var err error
+	if q.dir = q.opts.dir; q.dir == "" {
+		if q.dir, err = os.MkdirTemp("", "quickstart-"); err != nil {
+			return err
+		}
+	}
+	if q.dir, err = filepath.Abs(q.dir); err != nil {
+		return err
+	}
+	for _, part := range []string{"", "build", "logs", "switchover"} {
+		if err := os.MkdirAll(filepath.Join(q.dir, part), 0o700); err != nil {
+			return fmt.Errorf("-dir: %w", err)
+		}
+	}
+	q.dir, err = filepath.EvalSymlinks(q.dir)
+	return err
+}
+
+// enter begins a session, or takes up one that was killed.
+func (q *quickstart) enter(ctx context.Context) error {
+	s, unfinished, err := loadSession(q.dir)
+	if err != nil {
+		return err
+	}
+	q.session = s
+	if !unfinished {
+		fmt.Fprintf(q.out, "state in %s\n", q.dir)
+		return q.begin(ctx)
+	}
+	if err := q.compatible(); err != nil {
+		return err
+	}
+	fmt.Fprintf(q.out, "state in %s: an unfinished run, which goes on after %d releases\n", q.dir, len(s.Outcomes))
+	if q.releases, err = release.Open(filepath.Join(q.dir, "app"), nil); err != nil {
+		return err
+	}
+	taken, err := q.recover(ctx)
+	if err != nil || taken {
+		return err
+	}
+	q.say("neither the switchover nor the release it served is alive: the run starts again from its first release")
+	*s = session{Version: 1, Number: s.Number + 1, Began: time.Now().UTC(), path: s.path}
+	return q.begin(ctx)
+}
+
+// compatible refuses to go on with other versions or another address.
+func (q *quickstart) compatible() error {
+	s := q.session
+	if s.Source != q.opts.releases {
+		return fmt.Errorf("the unfinished run in %s releases %q; give the same -releases, or another -dir", q.dir, s.Source)
+	}
+	if q.opts.listen != "" && q.opts.listen != s.Addr {
+		return fmt.Errorf("the unfinished run in %s serves on %s; give the same -listen, or another -dir", q.dir, s.Addr)
+	}
+	return nil
+}
+
+// begin starts from nothing: whatever an earlier session left is ended.
+func (q *quickstart) begin(ctx context.Context) error {
+	if err := q.sweep(ctx); err != nil {
+		return err
+	}
+	for _, part := range []string{"app", "build", "logs", filepath.Join("switchover", "state.json")} {
+		if err := os.RemoveAll(filepath.Join(q.dir, part)); err != nil {
+			return err
+		}
+	}
+	if err := q.openDir(); err != nil {
+		return err
+	}
+	var err error
+	if q.releases, err = release.Open(filepath.Join(q.dir, "app"), nil); err != nil {
+		return err
+	}
+	listen := q.opts.listen
+	if listen == "" {
+		listen = "127.0.0.1:0"
+	}
+	st, err := q.startTraffic(ctx, listen)
+	if err != nil {
+		return err
+	}
+	q.session.Source, q.session.Addr = q.opts.releases, st.Addr
+	fmt.Fprintf(q.out, "public address: http://%s/\n", reachable(st.Addr))
+	return q.session.save()
+}
+
+// sweep ends what is left of an earlier program, except what carries one of
+// the given markers.
+func (q *quickstart) sweep(ctx context.Context, keep ...string) error {
+	left, err := q.leftovers(keep...)
+	if err != nil || len(left) == 0 {
+		return err
+	}
+	if err := endAll(ctx, left); err != nil {
+		return err
+	}
+	for _, p := range left {
+		q.say("ended process %d (%s), left behind by an earlier run", p.PID, p.Marker)
+	}
+	return nil
+}
+
+// say tells something now and in the report.
+func (q *quickstart) say(format string, args ...any) {
+	line := fmt.Sprintf(format, args...)
+	q.recovery = append(q.recovery, line)
+	fmt.Fprintln(q.out, line)
+}
+
+// reachable turns an address that means "every interface" into one to visit.
+func reachable(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return addr
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		return net.JoinHostPort("127.0.0.1", port)
+	}
+	return addr
+}
+
+// releaseAll releases every version that has no outcome yet.
+func (q *quickstart) releaseAll(ctx context.Context, users *clients) error {
+	for len(q.session.Outcomes) < len(q.versions) {
+		if err := q.release(ctx, q.next(), users); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// release releases one version.
+func (q *quickstart) release(ctx context.Context, v version, users *clients) error {
+	s := q.session
+	if s.Run == "" {
+		st, err := q.traffic.Status(ctx)
+		if err != nil {
+			return err
+		}
+		s.Attempt++
+		s.Run, s.From = s.runID(), st.Live
+		if err := s.save(); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(q.out, "\nrelease %s\n", v.Name)
+	show, err := progress.New(q.out, nil)
+	if err != nil {
+		return err
+	}
+	runner, err := q.runner(func(e deploy.Event) {
+		if step, ok := e.(deploy.StepFinished); ok && step.Step == "switch" && step.Outcome == deploy.Succeeded {
+			users.start() // there is somebody to answer them now
+		}
+		show.Handle(e)
+	})
+	if err != nil {
+		return err
+	}
+	rep, err := runner.Run(ctx, deploy.RunID(s.Run), q.plan(v, s.From, s.Serving))
+	err = errors.Join(ignoreEnded(rep, err), show.Close())
+	if err != nil {
+		return err
+	}
+	return q.settle(v, rep)
+}
+
+// ignoreEnded drops the error of a run that ended: a release that was refused
+// is an outcome here, not a failure of the quickstart.
+func ignoreEnded(rep *deploy.Report, err error) error {
+	if rep != nil && rep.Outcome.Ended() {
+		return nil
+	}
+	return err
+}
+
+func (q *quickstart) runner(handle func(deploy.Event)) (*deploy.Runner, error) {
+	opts := &deploy.Options{Executor: q.exec, Handle: handle, Marker: q.marker, Initiator: "quickstart"}
+	if q.session.Serving != nil { // before the first release there is nothing to probe
+		opts.Availability = &deploy.Availability{URL: "http://" + reachable(q.session.Addr) + "/healthz", Interval: probeInterval}
+	}
+	return deploy.New(q.log, opts)
+}
+
+// settle keeps the outcome of a version and what serves now.
+func (q *quickstart) settle(v version, rep *deploy.Report) error {
+	s := q.session
+	out := releaseReport{
+		Version: v.Name, Outcome: outcomeOf(rep), Reason: rep.Reason, Duration: rep.Duration.Seconds(), Attempts: s.Attempt,
+	}
+	if out.Outcome == released {
+		s.Serving = &serving{Release: v.Name}
+		err := errors.Join(output(rep, "addr", &s.Serving.Addr), output(rep, "process", &s.Serving.Process))
+		if err != nil {
+			return err
+		}
+	}
+	s.Outcomes, s.Run, s.Attempt = append(s.Outcomes, out), "", 0
+	if err := s.save(); err != nil {
+		return err
+	}
+	fmt.Fprintln(q.out, out.line())
+	return nil
+}
+
+// output reads an output of a run that succeeded.
+func output(rep *deploy.Report, name string, into any) error {
+	if err := json.Unmarshal(rep.Outputs[name], into); err != nil {
+		return fmt.Errorf("output %q of run %s: %w", name, rep.Run, err)
+	}
+	return nil
+}

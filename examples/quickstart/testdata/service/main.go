@@ -1,0 +1,19 @@
+// Command service is a release that the tests bring along: it keeps the
+// contract (ADDR, RELEASE, /healthz, X-Release) with code of its own.
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+)
+
+func main() {
+	release := os.Getenv("RELEASE")
+	err := http.ListenAndServe(os.Getenv("ADDR"), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Release", release)
+		fmt.Fprintln(w, release, r.URL.Path)
+	}))
+	fmt.Fprintln(os.Stderr, err)
+	os.Exit(1)
+}

@@ -1,0 +1,78 @@
+package durable
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+)
+
+// Lock says whom an open file excludes.
+type Lock int
+
+// Kinds of locks.
+const (
+	Exclusive Lock = iota // excludes everybody
+	Shared                // excludes Exclusive only
+)
+
+// OpenLocked opens a file as [os.OpenFile] does and locks it until it is
+// closed or the process ends, however it ends. It waits for other holders, in
+// this process or another, until ctx ends, and then returns its cause. The
+// file returned is the one that has the name now. The lock is advisory: only
+// those who use OpenLocked are excluded.
+func OpenLocked(ctx context.Context, name string, flag int, perm fs.FileMode, lock Lock) (*os.File, error) {
+	for {
+		f, err := openLocked(ctx, name, flag, perm, lock)
+		if err != nil {
+			return nil, err
+		}
+		locked, err := f.Stat()
+		if err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+		named, err := os.Stat(name)
+		if err == nil && os.SameFile(locked, named) {
+			return f, nil
+		}
+		// Replaced or removed while this one waited.
+		if closeErr := f.Close(); closeErr != nil {
+			return nil, closeErr
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+	}
+}
+
+func openLocked(ctx context.Context, name string, flag int, perm fs.FileMode, lock Lock) (*os.File, error) {
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(name, flag, perm)
+	if err != nil {
+		return nil, err
+	}
+	got, err := tryLock(f, lock)
+	if err != nil {
+		return nil, errors.Join(&fs.PathError{Op: "lock", Path: name, Err: err}, f.Close())
+	}
+	if got {
+		return f, nil
+	}
+	done := make(chan error, 1)
+	go func() { done <- waitLock(f, lock) }()
+	select {
+	case err := <-done:
+		if err != nil {
+			return nil, errors.Join(&fs.PathError{Op: "lock", Path: name, Err: err}, f.Close())
+		}
+		return f, nil
+	case <-ctx.Done():
+		go func() { // the wait cannot be broken off; what it gets is given back
+			<-done
+			f.Close()
+		}()
+		return nil, context.Cause(ctx)
+	}
+}
