@@ -22,10 +22,10 @@ type Availability struct {
 
 func (a *Availability) validate() error {
 	if a.URL == "" {
-		return errors.New("URL is empty")
+		return errors.New("field URL is empty")
 	}
 	if a.Interval < 0 || a.Timeout < 0 {
-		return errors.New("Interval or Timeout is negative")
+		return errors.New("field Interval or Timeout is negative")
 	}
 	return nil
 }

@@ -37,20 +37,20 @@ type Decision struct {
 func (d Decision) validate(step string) error {
 	var errs []error
 	if d.By == "" {
-		errs = append(errs, errors.New("By is empty: say who decides"))
+		errs = append(errs, errors.New("field By is empty: say who decides"))
 	}
 	switch d.Answer {
 	case AnswerDone, AnswerRepeat:
 		if step == "" {
-			errs = append(errs, fmt.Errorf("Answer %q needs the name of a step", d.Answer))
+			errs = append(errs, fmt.Errorf("answer %q needs the name of a step", d.Answer))
 		}
 	case AnswerUndo:
 	case AnswerOverride:
 		if d.Digest == "" {
-			errs = append(errs, fmt.Errorf("Answer %q needs the Digest of the plan that it allows", d.Answer))
+			errs = append(errs, fmt.Errorf("answer %q needs the Digest of the plan that it allows", d.Answer))
 		}
 	default:
-		errs = append(errs, fmt.Errorf("Answer %q is none of done, repeat, undo, override", d.Answer))
+		errs = append(errs, fmt.Errorf("answer %q is none of done, repeat, undo, override", d.Answer))
 	}
 	return errors.Join(errs...)
 }

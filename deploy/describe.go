@@ -52,7 +52,7 @@ func (p Plan) Describe() (Description, error) {
 	d := Description{Version: 1, Service: p.Service, Environment: p.Env.Name, Tier: p.Env.Tier.String()}
 	rules, err := json.Marshal(p.Env.Rules)
 	if err != nil {
-		return d, fmt.Errorf("Env.Rules: %w", err)
+		return d, fmt.Errorf("field Env.Rules: %w", err)
 	}
 	d.Rules = rules
 	order, err := p.order()
@@ -88,7 +88,7 @@ func (p Plan) describeStep(i int, index map[string]int) (StepDescription, error)
 	d.Verify, errs[2] = describeAction(s.Verify)
 	for n, name := range []string{"Do", "Undo", "Verify"} {
 		if errs[n] != nil {
-			errs[n] = fmt.Errorf("Steps[%d] %q: %s: %w", i, s.Name, name, errs[n])
+			errs[n] = fmt.Errorf("field Steps[%d] %q: %s: %w", i, s.Name, name, errs[n])
 		}
 	}
 	return d, errors.Join(errs[:]...)
@@ -234,7 +234,7 @@ func (p Plan) validateActions() []error {
 		}
 		for _, a := range []Action{s.Do, s.Undo, s.Verify} {
 			if o, ok := a.(*opaque); ok && !p.Env.Rules.AllowsOpaque(o.Name) {
-				errs = append(errs, fmt.Errorf("Steps[%d] %q: deploy.Func %q is opaque, which the rules of %s refuse; make it an Action with a Spec, or name it in the rules",
+				errs = append(errs, fmt.Errorf("field Steps[%d] %q: deploy.Func %q is opaque, which the rules of %s refuse; make it an Action with a Spec, or name it in the rules",
 					i, s.Name, o.Name, p.Env.Name))
 			}
 		}

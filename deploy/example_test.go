@@ -106,7 +106,7 @@ func ExamplePlan_Validate() {
 		fmt.Println(problems.Err)
 	}
 	// Output:
-	// Steps[0] "warm up": Name is not made of letters, digits, ".", "_" and "-"
-	// Steps[0] "warm up": Needs "build", which is no step of the plan
-	// Steps[0] "warm up": deploy.Func "warm-up" is opaque, which the rules of prod refuse; make it an Action with a Spec, or name it in the rules
+	// field Steps[0] "warm up": Name is not made of letters, digits, ".", "_" and "-"
+	// field Steps[0] "warm up": Needs "build", which is no step of the plan
+	// field Steps[0] "warm up": deploy.Func "warm-up" is opaque, which the rules of prod refuse; make it an Action with a Spec, or name it in the rules
 }

@@ -51,7 +51,9 @@ type Result struct {
 
 // Executor runs commands on one host.
 //
-// Run returns when the command and everything in its process group have
+// Run refuses a command whose secrets stand in Argv or Env, and returns an
+// error, though no [*ExitError], when the program is missing or a Writer
+// fails. It returns when the command and everything in its process group have
 // ended, or could not be started. A command that ran and exited with a status
 // other than zero is reported by an [*ExitError] beside the Result. When ctx
 // ends, the executor ends the whole process group and returns an error that

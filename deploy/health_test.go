@@ -88,5 +88,5 @@ func TestTheProberCountsFromTheFirstStepToTheLast(t *testing.T) {
 	require.False(t, rep.Availability.FirstFailure.IsZero())
 
 	_, err = deploy.New(newMemLog(), &deploy.Options{Availability: &deploy.Availability{}})
-	require.ErrorContains(t, err, "Availability: URL is empty")
+	require.ErrorContains(t, err, "Availability: field URL is empty")
 }

@@ -116,13 +116,13 @@ func (e *PlanError) Unwrap() error { return e.Err }
 func (p Plan) Validate() error {
 	var errs []error
 	if !serviceRE.MatchString(p.Service) {
-		errs = append(errs, fmt.Errorf("Service: %q is not a name of lower-case letters, digits, \".\", \"_\" and \"-\"", p.Service))
+		errs = append(errs, fmt.Errorf("field Service: %q is not a name of lower-case letters, digits, \".\", \"_\" and \"-\"", p.Service))
 	}
 	if err := p.Env.Validate(); err != nil {
-		errs = append(errs, fmt.Errorf("Env: %w", err))
+		errs = append(errs, fmt.Errorf("field Env: %w", err))
 	}
 	if len(p.Steps) == 0 {
-		errs = append(errs, errors.New("Steps: a plan without steps does nothing"))
+		errs = append(errs, errors.New("field Steps: a plan without steps does nothing"))
 	}
 	errs = append(errs, p.validateSteps()...)
 	if _, err := p.order(); err != nil {
@@ -141,7 +141,7 @@ func (p Plan) validateSteps() []error {
 	var errs []error
 	seen := map[string]int{}
 	for i, s := range p.Steps {
-		at := fmt.Sprintf("Steps[%d] %q", i, s.Name)
+		at := fmt.Sprintf("field Steps[%d] %q", i, s.Name)
 		if !nameRE.MatchString(s.Name) {
 			errs = append(errs, fmt.Errorf("%s: Name is not made of letters, digits, \".\", \"_\" and \"-\"", at))
 		}
@@ -193,10 +193,10 @@ func (p Plan) validateBinds() []error {
 	for i, s := range p.Steps {
 		for _, name := range s.Provides {
 			if !nameRE.MatchString(name) {
-				errs = append(errs, fmt.Errorf("Steps[%d] %q: Provides %q is not a name", i, s.Name, name))
+				errs = append(errs, fmt.Errorf("field Steps[%d] %q: Provides %q is not a name", i, s.Name, name))
 			}
 			if first, dup := provider[name]; dup {
-				errs = append(errs, fmt.Errorf("Steps[%d] %q: Provides %q, which step %q provides already", i, s.Name, name, p.Steps[first].Name))
+				errs = append(errs, fmt.Errorf("field Steps[%d] %q: Provides %q, which step %q provides already", i, s.Name, name, p.Steps[first].Name))
 				continue
 			}
 			provider[name] = i
@@ -211,9 +211,9 @@ func (p Plan) validateBinds() []error {
 			from, ok := provider[name]
 			switch {
 			case !ok:
-				errs = append(errs, fmt.Errorf("Steps[%d] %q: Binds %q, which no step provides", i, s.Name, name))
+				errs = append(errs, fmt.Errorf("field Steps[%d] %q: Binds %q, which no step provides", i, s.Name, name))
 			case from != i && !before[from]:
-				errs = append(errs, fmt.Errorf("Steps[%d] %q: Binds %q of step %q, which it does not need", i, s.Name, name, p.Steps[from].Name))
+				errs = append(errs, fmt.Errorf("field Steps[%d] %q: Binds %q of step %q, which it does not need", i, s.Name, name, p.Steps[from].Name))
 			}
 		}
 	}
@@ -258,7 +258,7 @@ func (p Plan) order() ([]int, error) {
 		of, unknown := p.needs(i, index)
 		needs[i] = of
 		for _, name := range unknown {
-			errs = append(errs, fmt.Errorf("Steps[%d] %q: Needs %q, which is no step of the plan", i, s.Name, name))
+			errs = append(errs, fmt.Errorf("field Steps[%d] %q: Needs %q, which is no step of the plan", i, s.Name, name))
 		}
 	}
 	if len(errs) > 0 {
@@ -303,7 +303,7 @@ func place(p Plan, waiting []int, after [][]int) ([]int, error) {
 			in = append(in, p.Steps[i].Name)
 		}
 	}
-	return nil, fmt.Errorf("Needs form a cycle through %s", strings.Join(in, ", "))
+	return nil, fmt.Errorf("field Steps: Needs form a cycle through %s", strings.Join(in, ", "))
 }
 
 // ancestors returns the steps that are done before step i starts.

@@ -300,6 +300,13 @@ func secretMutants() []mutant {
 			res, err := good.Run(ctx, cmd)
 			return res, fmt.Errorf("%w with %s", err, reveal(cmd))
 		}},
+		{"keeps what its filter held back", "secrets hidden", "Stdout lost its end", before(func(c *deploy.Command) {
+			out := c.Stdout
+			c.Stdout = writerFunc(func(p []byte) (int, error) {
+				_, err := out.Write(bytes.ReplaceAll(p, []byte("kit-Zq7vWm3x"), nil))
+				return len(p), err
+			})
+		})},
 		{"secrets not passed", "secrets hidden", "did not reach", before(func(c *deploy.Command) { c.Secrets = nil })},
 		{"output with a secret dropped", "secrets hidden", "lost", before(func(c *deploy.Command) { c.Stdout = nil })},
 		{"secret in the arguments of a shell", "secrets in no arguments", "argument vector", func(ctx context.Context, good deploy.Executor, cmd deploy.Command) (deploy.Result, error) {

@@ -32,6 +32,7 @@ for stream in 1 2; do
 	printf '%s end\n' "$2" >&$stream
 done
 printf %s "$KIT_SECRET" >&2
+printf 'last %s' "$1"
 exit 3`, firstHalf, secondHalf)))
 	if err != nil {
 		return err
@@ -56,6 +57,10 @@ exit 3`, firstHalf, secondHalf)))
 				bad = append(bad, fmt.Errorf("%s lost %q beside a secret", name, part))
 			}
 		}
+	}
+	// The beginning of a value may be held back, but not for ever.
+	if !strings.HasSuffix(r.stdout, "last "+firstHalf) {
+		bad = append(bad, errors.New("Stdout lost its end, which is the beginning of a secret"))
 	}
 	if !strings.Contains(r.stdout, "arrived\n") {
 		bad = append(bad, errors.New("the secret did not reach the command"))

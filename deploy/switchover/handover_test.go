@@ -1,3 +1,5 @@
+//go:build linux || darwin || freebsd || netbsd || openbsd || dragonfly
+
 package switchover
 
 import (
@@ -23,7 +25,7 @@ func TestHandoversUnderLoadLoseNothingAndCarryTheCounts(t *testing.T) {
 	since := status(t, c).Since
 	backends := []Backend{backend(t, "v1", nil), backend(t, "v2", nil)}
 	swap(t, c, backends[0])
-	load := startLoad(t, addr, 8)
+	load := startLoad(t, addr, 4)
 	for i := range exhaustive(8, 3) {
 		sent := load.sent()
 		eventually(t, func() bool { return load.sent() > sent+50 })

@@ -1,14 +1,14 @@
+//go:build linux || darwin || freebsd || netbsd || openbsd || dragonfly
+
 package switchover
 
 import (
 	"bufio"
 	"fmt"
 	"io"
-	"maps"
 	"net"
 	"net/http"
 	"os"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -61,12 +61,6 @@ func (l *load) answersOf(name string) uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.answers[name]
-}
-
-func (l *load) names() []string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return slices.Sorted(maps.Keys(l.answers))
 }
 
 type worker struct {

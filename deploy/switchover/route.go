@@ -65,7 +65,6 @@ func rewrite(p *httputil.ProxyRequest, addr string, trust bool) {
 	p.Out.URL.Host = addr
 	// The proxy reads no query, so the backend gets it as it was sent.
 	p.Out.URL.RawQuery = p.In.URL.RawQuery
-	p.Out.Host = p.In.Host
 	if !trust {
 		p.SetXForwarded()
 		return

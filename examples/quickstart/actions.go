@@ -2,11 +2,8 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -50,17 +47,9 @@ func (b *build) Run(ctx context.Context, c *deploy.Call) error {
 		return err
 	}
 	if !b.Go {
-		if err := os.CopyFS(b.Out, os.DirFS(b.Source)); err != nil {
-			return err
-		}
-	} else if err := b.compile(ctx, c); err != nil {
-		return err
+		return os.CopyFS(b.Out, os.DirFS(b.Source))
 	}
-	digest, err := digestFile(filepath.Join(b.Out, "run"))
-	if err != nil {
-		return err
-	}
-	return c.Provide("artefact", digest)
+	return b.compile(ctx, c)
 }
 
 func (b *build) compile(ctx context.Context, c *deploy.Call) error {
@@ -101,19 +90,6 @@ func environment(names ...string) map[string]string {
 	return env
 }
 
-func digestFile(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", err
-	}
-	return "sha256:" + hex.EncodeToString(h.Sum(nil)), nil
-}
-
 // place puts the artefact into a release directory of its own.
 type place struct {
 	Release string `json:"release"`
@@ -127,12 +103,12 @@ func (p *place) Spec() any { return p }
 func (p *place) Preview() []string { return []string{"copy " + p.From + " to release " + p.Release} }
 
 func (p *place) Run(ctx context.Context, c *deploy.Call) error {
-	var digest string
-	if err := c.Bind("artefact", &digest); err != nil {
+	rel, err := p.releases.Stage(ctx, release.Spec{ID: p.Release, From: os.DirFS(p.From)})
+	if err != nil {
 		return err
 	}
-	_, err := p.releases.Stage(ctx, release.Spec{ID: p.Release, Artefact: digest, From: os.DirFS(p.From)})
-	return err
+	c.Printf("artefact %s", rel.Artefact)
+	return nil
 }
 
 // unplace takes a release directory away.
@@ -146,10 +122,14 @@ func (u *unplace) Spec() any { return u }
 
 func (u *unplace) Preview() []string { return []string{"remove release " + u.Release} }
 
-func (u *unplace) Run(ctx context.Context, _ *deploy.Call) error {
+func (u *unplace) Run(ctx context.Context, c *deploy.Call) error {
 	err := u.releases.Remove(ctx, u.Release)
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil
+	case errors.Is(err, release.ErrProtected): // a first release is current, and stays so until there is another
+		c.Printf("%v", err)
+		return u.releases.Fail(ctx, u.Release, "undone")
 	}
 	return err
 }
@@ -211,17 +191,29 @@ func (s *stop) Run(ctx context.Context, c *deploy.Call) error { return endMarked
 // stopGrace is how long a service may take to end before it is killed.
 const stopGrace = 5 * time.Second
 
+// endMarked ends every process with the marker.
 func endMarked(ctx context.Context, marker string) error {
-	procs, err := localexec.Marked(marker)
-	if err != nil {
-		return err
-	}
-	procs = slices.DeleteFunc(procs, func(p localexec.Process) bool { return p.Marker != marker })
-	return endAll(ctx, procs)
+	_, err := endAll(ctx, func() ([]localexec.Process, error) {
+		procs, err := localexec.Marked(marker)
+		return slices.DeleteFunc(procs, func(p localexec.Process) bool { return p.Marker != marker }), err
+	})
+	return err
 }
 
-func endAll(ctx context.Context, procs []localexec.Process) error {
-	return localexec.End(ctx, procs, stopGrace)
+// endAll ends what list finds until it finds nothing more: a process can start
+// another while it is being ended.
+func endAll(ctx context.Context, list func() ([]localexec.Process, error)) (ended []localexec.Process, err error) {
+	for range 10 {
+		procs, err := list()
+		if err != nil || len(procs) == 0 {
+			return ended, err
+		}
+		if err := localexec.End(ctx, procs, stopGrace); err != nil {
+			return ended, err
+		}
+		ended = append(ended, procs...)
+	}
+	return ended, fmt.Errorf("processes come back as often as they are ended: %+v", ended)
 }
 
 // gate waits until the release answers well, or its process has ended.

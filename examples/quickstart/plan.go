@@ -42,11 +42,11 @@ func (q *quickstart) plan(v version, from switchover.Backend, old *serving) depl
 		Env:     envconfig.Development(),
 		Steps: []deploy.Step{
 			{
-				Name: "build", Kind: deploy.KindBuild, InFlight: deploy.Repeat, Provides: []string{"artefact"},
+				Name: "build", Kind: deploy.KindBuild, InFlight: deploy.Repeat,
 				Do: &build{Version: v.Name, Source: v.Dir, Go: v.Go, Out: artefact}, Timeout: 5 * time.Minute,
 			},
 			{
-				Name: "place", Kind: deploy.KindPlace, InFlight: deploy.Repeat, Binds: []string{"artefact"},
+				Name: "place", Kind: deploy.KindPlace, InFlight: deploy.Repeat,
 				Do:   &place{Release: v.Name, From: artefact, releases: q.releases},
 				Undo: &unplace{Release: v.Name, releases: q.releases},
 			},

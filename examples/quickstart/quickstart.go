@@ -191,17 +191,11 @@ func (q *quickstart) begin(ctx context.Context) error {
 // sweep ends what is left of an earlier program, except what carries one of
 // the given markers.
 func (q *quickstart) sweep(ctx context.Context, keep ...string) error {
-	left, err := q.leftovers(keep...)
-	if err != nil || len(left) == 0 {
-		return err
-	}
-	if err := endAll(ctx, left); err != nil {
-		return err
-	}
-	for _, p := range left {
+	ended, err := endAll(ctx, func() ([]localexec.Process, error) { return q.leftovers(keep...) })
+	for _, p := range ended {
 		q.say("ended process %d (%s), left behind by an earlier run", p.PID, p.Marker)
 	}
-	return nil
+	return err
 }
 
 // say tells something now and in the report.

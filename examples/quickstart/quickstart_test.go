@@ -312,7 +312,7 @@ func TestKilledAndRunAgain(t *testing.T) {
 	releases := scripts(t, map[string]string{"v1": "good", "v2": "good", "v3": "dead", "v4": "good"})
 	dir := stateDir(t)
 	report := filepath.Join(dir, "report.json")
-	args := []string{"-releases", releases, "-report", report}
+	args := []string{"-releases", releases, "-report", report, "-hold"}
 	p := launch(t, dir, args...)
 	addr := p.await(t, `^public address: http://([^/]+)/`)[1]
 	p.await(t, `^v1 is released`)
@@ -322,6 +322,7 @@ func TestKilledAndRunAgain(t *testing.T) {
 	if os.Getenv("DEVOPS_EXHAUSTIVE") != "" {
 		kills = 40
 	}
+	killedAtTheEnd := false // while it held, or ended what it had started
 	for range kills {
 		timer := time.NewTimer(time.Duration(rng.IntN(4000)) * time.Millisecond)
 		select {
@@ -331,11 +332,12 @@ func TestKilledAndRunAgain(t *testing.T) {
 		timer.Stop()
 		_ = p.cmd.Process.Kill()
 		_ = p.wait()
-		if strings.Contains(p.said(), "in all, ") {
-			break // it had finished
+		if _, unfinished, err := loadSession(dir); err == nil && !unfinished {
+			killedAtTheEnd = true
+			break
 		}
 		old := marked(t, dir)
-		p = launch(t, dir, append(args, "-hold")...)
+		p = launch(t, dir, args...)
 		p.await(t, `^release v|keeps serving`)
 		serving := servingMarker(t, dir)
 		for _, proc := range marked(t, dir) {
@@ -344,10 +346,15 @@ func TestKilledAndRunAgain(t *testing.T) {
 			}
 		}
 	}
-	p.await(t, `keeps serving`)
-	out.end()
-	require.NoError(t, p.cmd.Process.Signal(os.Interrupt))
-	require.NoError(t, p.wait(), p.said())
+	if killedAtTheEnd {
+		out.end()
+	} else {
+		p.await(t, `keeps serving`)
+		out.end()
+		require.NoError(t, p.cmd.Process.Signal(os.Interrupt))
+		require.NoError(t, p.wait(), p.said())
+		require.Empty(t, marked(t, dir), "something was left behind")
+	}
 	require.Empty(t, out.lost)
 	for release, c := range out.counts {
 		require.Zero(t, c.Failed, "requests that %q failed", release)
@@ -358,7 +365,6 @@ func TestKilledAndRunAgain(t *testing.T) {
 		outcomes = append(outcomes, r.Version+" "+r.Outcome)
 	}
 	require.Equal(t, []string{"v1 released", "v2 released", "v3 refused", "v4 released"}, outcomes)
-	require.Empty(t, marked(t, dir), "something was left behind")
 }
 
 // servingMarker is the marker of the release that has, or is about to get, the
@@ -386,7 +392,10 @@ func scripts(t *testing.T, kinds map[string]string) string {
 		dir := filepath.Join(root, name)
 		require.NoError(t, os.MkdirAll(dir, 0o755))
 		script := "#!/bin/sh\nexec " + program + "\n"
-		if kind == "dead" {
+		switch kind {
+		case "turns bad":
+			script = "#!/bin/sh\nBAD=1 exec " + program + "\n"
+		case "dead":
 			script = "#!/bin/sh\necho no database >&2\nexit 3\n"
 		}
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "run"), []byte(script), 0o755))
@@ -440,4 +449,22 @@ func TestOutcomeNamesWhetherThereWasTraffic(t *testing.T) {
 	require.Equal(t, released, outcomeOf(&deploy.Report{Outcome: deploy.Succeeded}))
 	require.Equal(t, refused, outcomeOf(&deploy.Report{Outcome: deploy.Undone, Steps: []deploy.StepReport{step("switch", deploy.Failed)}}))
 	require.Equal(t, undone, outcomeOf(&deploy.Report{Outcome: deploy.Undone, Steps: []deploy.StepReport{step("switch", deploy.Succeeded)}}))
+}
+
+// TestAFirstReleaseThatFailsLeavesRoomForTheNext has nothing to go back to.
+func TestAFirstReleaseThatFailsLeavesRoomForTheNext(t *testing.T) {
+	releases := scripts(t, map[string]string{"v1": "turns bad", "v2": "dead", "v10": "good"})
+	dir := stateDir(t)
+	report := filepath.Join(dir, "report.json")
+	p := launch(t, dir, "-releases", releases, "-report", report)
+	require.NoError(t, p.wait(), p.said())
+	rep, byVersion := readReport(t, report)
+	var outcomes []string
+	for _, r := range rep.Releases {
+		outcomes = append(outcomes, r.Version+" "+r.Outcome)
+	}
+	require.Equal(t, []string{"v1 undone", "v2 refused", "v10 released"}, outcomes)
+	require.NotZero(t, byVersion["v1"].Failed)
+	require.Contains(t, byVersion["v2"].Reason, "no database")
+	require.Empty(t, marked(t, dir))
 }

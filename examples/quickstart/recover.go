@@ -58,7 +58,7 @@ func (q *quickstart) next() version { return q.versions[len(q.session.Outcomes)]
 // isProven tells whether the release records say so.
 func (q *quickstart) isProven(id string) bool {
 	rel, err := q.releases.Get(id)
-	return err == nil && rel.State == release.Proven
+	return err == nil && rel.State() == release.Proven
 }
 
 // recallRun settles a run that ended just before the program died, and

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/masaruk/devops/deploy"
+	"github.com/masaruk/devops/deploy/executor/localexec"
 	"github.com/masaruk/devops/deploy/switchover"
 )
 
@@ -198,11 +199,8 @@ func (q *quickstart) report(ctx context.Context, users *clients) (fullReport, er
 // stopAll ends the switchover and what it serves.
 func (q *quickstart) stopAll(ctx context.Context) error {
 	stopErr := q.traffic.Stop(ctx)
-	left, err := q.leftovers()
-	if err != nil {
-		return errors.Join(stopErr, err)
-	}
-	return errors.Join(stopErr, endAll(ctx, left))
+	_, err := endAll(ctx, func() ([]localexec.Process, error) { return q.leftovers() })
+	return errors.Join(stopErr, err)
 }
 
 // judge makes an outcome that the built-in versions must not have an error.

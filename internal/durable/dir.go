@@ -78,7 +78,7 @@ func Rename(fsys FS, oldname, newname string) error {
 // RemoveAll removes name and all that is in it; a name that does not exist is
 // no error, and its absence is made durable.
 func RemoveAll(fsys FS, name string) error {
-	if err := removeTree(fsys, name); err != nil {
+	if err := RemoveTree(fsys, name); err != nil {
 		return err
 	}
 	err := fsys.SyncDir(filepath.Dir(name))
@@ -88,7 +88,8 @@ func RemoveAll(fsys FS, name string) error {
 	return err
 }
 
-func removeTree(fsys FS, name string) error {
+// RemoveTree is [RemoveAll] for what never was durable: it syncs nothing.
+func RemoveTree(fsys FS, name string) error {
 	info, err := os.Lstat(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -102,13 +103,30 @@ func removeTree(fsys FS, name string) error {
 			return err
 		}
 		for _, e := range entries {
-			if err := removeTree(fsys, filepath.Join(name, e.Name())); err != nil {
+			if err := RemoveTree(fsys, filepath.Join(name, e.Name())); err != nil {
 				return err
 			}
 		}
 	}
 	if err := fsys.Remove(name); !errors.Is(err, fs.ErrNotExist) {
 		return err
+	}
+	return nil
+}
+
+// Sweep removes what killed processes left of WriteFile and ReplaceSymlink in
+// the directory. The caller excludes those that are still at it.
+func Sweep(fsys FS, dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if temporary.MatchString(e.Name()) {
+			if err := fsys.Remove(filepath.Join(dir, e.Name())); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

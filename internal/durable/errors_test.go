@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/masaruk/devops/internal/durable"
+	"github.com/masaruk/devops/internal/durable/powercut"
 )
 
 // failing is a file system in which one operation does not work.
@@ -105,4 +106,27 @@ func TestMkdirAllOverAFile(t *testing.T) {
 func TestRemoveAllOfNothing(t *testing.T) {
 	require.NoError(t, durable.RemoveAll(durable.OS{}, filepath.Join(t.TempDir(), "a")))
 	require.NoError(t, durable.RemoveAll(durable.OS{}, filepath.Join(t.TempDir(), "a/b")))
+}
+
+// A process killed in the middle leaves a temporary file, and nothing else is
+// taken for one.
+func TestSweep(t *testing.T) {
+	dir := t.TempDir()
+	rec, err := powercut.New(dir)
+	require.NoError(t, err)
+	rec.KillAfter(2)
+	require.ErrorIs(t, durable.WriteFile(rec, filepath.Join(dir, "a"), []byte("x"), 0o600), powercut.ErrKilled)
+	rec.KillAfter(1)
+	require.ErrorIs(t, durable.ReplaceSymlink(rec, "x", filepath.Join(dir, "l")), powercut.ErrKilled)
+	names := []string{"a", ".a", ".a.tmp", ".a.tmp-x", "a.tmp-ABCDEFGHIJKL"}
+	for _, name := range names {
+		file(name, "x")(t, dir)
+	}
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, entries, len(names)+2)
+	require.NoError(t, durable.Sweep(durable.OS{}, dir))
+	entries, err = os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, entries, len(names))
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 )
 
 // WriteFile replaces the file name with data. Whatever happens, name has its
@@ -96,6 +97,9 @@ func tempName(name string) string {
 	dir, base := filepath.Split(name)
 	return dir + "." + base + ".tmp-" + rand.Text()[:12]
 }
+
+// temporary matches the names that tempName makes.
+var temporary = regexp.MustCompile(`^\..+\.tmp-[A-Z2-7]{12}$`)
 
 // removeTemp removes what a failed change left, if it was made at all.
 func removeTemp(fsys FS, temp string) error {

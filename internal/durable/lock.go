@@ -12,9 +12,13 @@ type Lock int
 
 // Kinds of locks.
 const (
-	Exclusive Lock = iota // excludes everybody
-	Shared                // excludes Exclusive only
+	Exclusive    Lock = iota // excludes everybody
+	Shared                   // excludes Exclusive only
+	TryExclusive             // Exclusive now, or an error that wraps ErrLocked
 )
+
+// ErrLocked reports a file that somebody else has locked.
+var ErrLocked = errors.New("somebody else holds the lock")
 
 // OpenLocked opens a file as [os.OpenFile] does and locks it until it is
 // closed or the process ends, however it ends. It waits for other holders, in
@@ -59,6 +63,9 @@ func openLocked(ctx context.Context, name string, flag int, perm fs.FileMode, lo
 	}
 	if got {
 		return f, nil
+	}
+	if lock == TryExclusive {
+		return nil, errors.Join(&fs.PathError{Op: "lock", Path: name, Err: ErrLocked}, f.Close())
 	}
 	done := make(chan error, 1)
 	go func() { done <- waitLock(f, lock) }()

@@ -58,6 +58,8 @@ func TestLockCanceled(t *testing.T) {
 	require.ErrorIs(t, <-failed, cause)
 	_, err = lock(ctx, name, durable.Exclusive)
 	require.ErrorIs(t, err, cause)
+	_, err = lock(t.Context(), name, durable.TryExclusive)
+	require.ErrorIs(t, err, durable.ErrLocked)
 
 	// What the canceled one gets in the end it gives back.
 	require.NoError(t, holder.Close())
@@ -76,8 +78,13 @@ func TestLockShared(t *testing.T) {
 	cancel()
 	_, err = lock(ctx, name, durable.Exclusive)
 	require.ErrorIs(t, err, context.Canceled)
+	_, err = lock(t.Context(), name, durable.TryExclusive)
+	require.ErrorIs(t, err, durable.ErrLocked)
 	require.NoError(t, a.Close())
 	require.NoError(t, b.Close())
+	c, err := lock(t.Context(), name, durable.TryExclusive)
+	require.NoError(t, err)
+	require.NoError(t, c.Close())
 }
 
 // Who waits for a file that is replaced meanwhile must lock the new one.

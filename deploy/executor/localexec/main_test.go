@@ -11,8 +11,8 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
-	"syscall"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -76,7 +76,7 @@ func joinGroup(c *exec.Cmd, number string) error {
 
 // helperJoin puts a process that ends at once into a group, and never reaps it.
 func helperJoin() {
-	c := exec.Command("true")
+	c := exec.Command("/bin/sh", "-c", "exit 0")
 	err := joinGroup(c, os.Args[1])
 	if err == nil {
 		err = c.Start()

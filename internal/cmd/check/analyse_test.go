@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -122,4 +124,12 @@ func TestFuzzingWithoutExecutionsFails(t *testing.T) {
 	b.exec = (&installer{}).exec
 	_, err := b.fuzz(t.Context(), io.Discard, ".", fuzzTarget{"x", "FuzzOne"})
 	require.ErrorContains(t, err, "without executing")
+
+	b.exec = func(_ context.Context, c command, _ io.Writer) error {
+		_, _ = io.WriteString(c.stdout, output)
+		return errors.New("go test: exit status 1")
+	}
+	execs, err := b.fuzz(t.Context(), io.Discard, ".", fuzzTarget{"x", "FuzzOne"})
+	require.ErrorContains(t, err, "exit status 1", "a finding")
+	require.Equal(t, 148321, execs)
 }

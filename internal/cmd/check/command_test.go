@@ -61,7 +61,7 @@ func TestExecuteEndsTheWholeGroupWhenInterrupted(t *testing.T) {
 	for name, trap := range map[string]string{"polite": "", "stubborn": "trap '' TERM; "} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			c := shell(dir, trap+"sleep 600 & echo $! >child.new; mv child.new child; echo $$ >self; wait; wait")
+			c := shell(dir, trap+"sleep 600 & echo $! >child.new; mv child.new child; echo $$ >self.new; mv self.new self; wait; wait")
 			c.grace = 100 * time.Millisecond
 			ctx, cancel := context.WithCancelCause(t.Context())
 			cause := errors.New("stop now")

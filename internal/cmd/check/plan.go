@@ -62,7 +62,7 @@ func nestedStep(b *bench, dir string) step {
 			return result(err)
 		}
 		for _, s := range []step{vetStep(b, dir), fixStep(b, dir), staticcheckStep(b, dir)} {
-			if o := s.run(ctx, log); o.status != passed {
+			if o := s.run(ctx, log); o.status == failed {
 				o.reason = s.name + ": " + o.reason
 				return o
 			}

@@ -6,12 +6,17 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"sync/atomic"
 )
 
 func main() {
 	release := os.Getenv("RELEASE")
+	var asked atomic.Int64
 	err := http.ListenAndServe(os.Getenv("ADDR"), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Release", release)
+		if os.Getenv("BAD") != "" && r.URL.Path != "/healthz" && asked.Add(1) > 20 {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
 		fmt.Fprintln(w, release, r.URL.Path)
 	}))
 	fmt.Fprintln(os.Stderr, err)

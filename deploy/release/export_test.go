@@ -1,0 +1,15 @@
+package release
+
+import "github.com/masaruk/devops/internal/durable"
+
+// OpenOn is [Open] on another file system.
+func OpenOn(root string, fsys durable.FS) (*Dir, error) {
+	d, err := Open(root, nil)
+	if err == nil {
+		d.fsys = fsys
+	}
+	return d, err
+}
+
+// Quote is how a value is written to the env file.
+func Quote(value string) (string, bool) { return quote(value) }
