@@ -11,7 +11,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -39,13 +38,9 @@ func main() {
 }
 
 func exit(err error) {
-	switch {
-	case err == nil:
-		os.Exit(0)
-	case errors.Is(err, context.Canceled):
-		fmt.Fprintln(os.Stderr, "quickstart: interrupted")
-	default:
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "quickstart:", err)
+		os.Exit(1)
 	}
-	os.Exit(1)
+	os.Exit(0)
 }

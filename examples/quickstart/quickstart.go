@@ -48,6 +48,14 @@ func run(ctx context.Context, opts options, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	lock, err := lockDir(q.dir)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	if err := q.findReleases(); err != nil {
+		return err
+	}
 	if err := q.enter(ctx); err != nil {
 		return err
 	}
@@ -84,12 +92,17 @@ func open(opts options, out io.Writer) (*quickstart, error) {
 	if q.traffic, err = switchover.NewClient(q.socket); err != nil {
 		return nil, err
 	}
-	if opts.releases != "" {
-		q.versions, err = findVersions(opts.releases)
+	return q, nil
+}
+
+// findReleases lists what is to be released.
+func (q *quickstart) findReleases() (err error) {
+	if q.opts.releases != "" {
+		q.versions, err = findVersions(q.opts.releases)
 	} else {
 		q.versions, err = unpackBuiltin(filepath.Join(q.dir, "builtin"))
 	}
-	return q, err
+	return err
 }
 
 // markerOf names the processes of a state folder, so that those of another

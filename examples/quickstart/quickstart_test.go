@@ -38,6 +38,7 @@ type outsider struct {
 	mu     sync.Mutex
 	counts map[string]tally // by release
 	lost   []string         // requests without an answer
+	closed int              // kept connections that an answer ended
 }
 
 // newOutsider starts workers: GET and POST, over kept connections and new ones.
@@ -71,34 +72,34 @@ func (o *outsider) work(post, keep bool) {
 				continue
 			}
 		}
-		o.ask(conn, post, keep)
-		if !keep {
+		if again := o.ask(conn, post, keep); !again {
 			_ = conn.Close()
 			conn = nil
 		}
 	}
 }
 
-func (o *outsider) ask(conn *http.ClientConn, post, keep bool) {
+// ask sends one request and tells whether the connection may be used again.
+func (o *outsider) ask(conn *http.ClientConn, post, keep bool) (again bool) {
 	method, body := http.MethodGet, io.Reader(nil)
 	if post {
 		method, body = http.MethodPost, strings.NewReader("some order")
 	}
 	req, err := http.NewRequest(method, "http://"+o.addr+"/outside", body)
 	if err != nil {
-		o.lose(err)
-		return
+		o.lose(fmt.Errorf("%s, kept %t: %w", method, keep, err))
+		return false
 	}
 	req.Close = !keep
 	resp, err := conn.RoundTrip(req)
 	if err != nil {
-		o.lose(err)
-		return
+		o.lose(fmt.Errorf("%s, kept %t: %w", method, keep, err))
+		return false
 	}
 	defer resp.Body.Close()
 	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
-		o.lose(err)
-		return
+		o.lose(fmt.Errorf("%s, kept %t: %w", method, keep, err))
+		return false
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -108,6 +109,10 @@ func (o *outsider) ask(conn *http.ClientConn, post, keep bool) {
 		t.Failed++
 	}
 	o.counts[resp.Header.Get("X-Release")] = t
+	if keep && resp.Close {
+		o.closed++
+	}
+	return keep && !resp.Close
 }
 
 func (o *outsider) lose(err error) {
@@ -276,6 +281,7 @@ func TestSevenReleasesUnderAnOutsideLoad(t *testing.T) {
 
 	rep, byVersion := readReport(t, report)
 	require.Empty(t, out.lost, "requests without an answer")
+	t.Logf("%d kept connections ended by an answer", out.closed)
 	var outcomes []string
 	for _, r := range rep.Releases {
 		outcomes = append(outcomes, r.Version+" "+r.Outcome)
@@ -395,6 +401,8 @@ func scripts(t *testing.T, kinds map[string]string) string {
 		switch kind {
 		case "turns bad":
 			script = "#!/bin/sh\nBAD=1 exec " + program + "\n"
+		case "hangs":
+			script = "#!/bin/sh\nexec sleep 1000\n"
 		case "dead":
 			script = "#!/bin/sh\necho no database >&2\nexit 3\n"
 		}
@@ -434,6 +442,26 @@ func TestBadInput(t *testing.T) {
 			require.Empty(t, marked(t, p.dir))
 		})
 	}
+}
+
+func TestInterruptedAndASecondOneKeptAway(t *testing.T) {
+	dir := stateDir(t)
+	releases := scripts(t, map[string]string{"v1": "good", "v2": "hangs", "v3": "good"})
+	p := launch(t, dir, "-releases", releases)
+	p.await(t, `^v1 is released`)
+	second := launch(t, dir, "-releases", releases)
+	require.Error(t, second.wait())
+	require.Contains(t, second.said(), "another quickstart is at work there")
+
+	p.await(t, `^release v2`)
+	require.NoError(t, p.cmd.Process.Signal(os.Interrupt))
+	require.Error(t, p.wait())
+	require.Contains(t, p.said(), "run again with -dir "+dir+" to go on")
+	p = launch(t, dir, "-releases", releases)
+	require.NoError(t, p.wait(), p.said())
+	require.Regexp(t, `(?s)v2 is refused.*v3 is released`, p.said())
+	require.Contains(t, p.said(), "after the kill: found again: v1")
+	require.Empty(t, marked(t, dir))
 }
 
 func TestNaturalOrder(t *testing.T) {

@@ -136,9 +136,12 @@ func (q *quickstart) decidedUndone(rep *deploy.Report) bool {
 
 // explain adds what a person can do about a run that did not end.
 func (q *quickstart) explain(err error) error {
-	hint := fmt.Sprintf("run again with -dir %s to go on; what serves keeps serving until then", q.dir)
-	if errors.Is(err, deploy.ErrPlanChanged) {
-		hint = "the quickstart was rebuilt or its files changed since: name another -dir"
+	what, hint := "stopped", fmt.Sprintf("run again with -dir %s to go on; what serves keeps serving until then", q.dir)
+	if errors.Is(err, context.Canceled) {
+		what = "interrupted"
 	}
-	return fmt.Errorf("%w\n%s", err, hint)
+	if errors.Is(err, deploy.ErrPlanChanged) {
+		hint = "the quickstart was rebuilt, or its files changed, since the run began: name another -dir"
+	}
+	return fmt.Errorf("%s: %w\n%s", what, err, hint)
 }
