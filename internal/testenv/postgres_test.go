@@ -131,6 +131,7 @@ func TestAnotherServerIsNotTakenForReady(t *testing.T) {
 	require.NoError(t, a.Kill(syscall.SIGKILL))
 	<-a.Gone()
 	a.Port = b.Port
+	require.ErrorContains(t, a.ready(t.Context()), "another server answers")
 	require.ErrorIs(t, a.Start(t.Context()), syscall.EADDRINUSE)
 
 	x, y := S3(t, false), S3(t, false)
