@@ -65,7 +65,11 @@ func (o *outsider) work(post, keep bool) {
 			return
 		case <-tick.C:
 		}
-		if conn == nil || conn.Err() != nil {
+		if conn != nil && conn.Err() != nil {
+			o.lose(fmt.Errorf("a kept connection was closed between answers: %w", conn.Err()))
+			conn = nil
+		}
+		if conn == nil {
 			var err error
 			if conn, err = new(http.Transport).NewClientConn(context.Background(), "http", o.addr); err != nil {
 				o.lose(err)
