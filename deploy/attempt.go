@@ -72,7 +72,11 @@ func (x *execution) verify(ctx context.Context, s Step, phase Phase, attempt int
 func (x *execution) try(ctx context.Context, s Step, phase Phase, retry bool) error {
 	attempt := x.state().step(s.Name).at(phase).attempts + 1
 	intent := &record{Kind: recIntent, Run: x.id, Step: s.Name, Host: localHost, Phase: phase, Attempt: attempt}
-	if err := x.journal.append(ctx, intent); err != nil {
+	var holds func() bool
+	if phase == PhaseForward {
+		holds = x.goesForward
+	}
+	if err := x.journal.appendWhile(ctx, intent, holds); err != nil {
 		return err
 	}
 	x.events.send(StepStarted{Run: x.id, Step: s.Name, Host: localHost, Kind: s.Kind, Phase: phase, Attempt: attempt, Time: time.Now()})

@@ -79,7 +79,11 @@ func (r *Runner) Decide(ctx context.Context, id RunID, p Plan, step string, d De
 	case step != "" && (d.Answer == AnswerDone || d.Answer == AnswerRepeat) && !s.isInFlight(step):
 		return fmt.Errorf("decision on run %s: step %q is not interrupted", id, step)
 	}
-	return j.append(ctx, &record{Kind: recDecided, Run: id, Step: step, Decision: &d})
+	err = j.append(ctx, &record{Kind: recDecided, Run: id, Step: step, Decision: &d})
+	if errors.Is(err, errOver) {
+		return fmt.Errorf("decision on run %s: it ended before the decision came: %w", id, err)
+	}
+	return err
 }
 
 func (s *runState) isInFlight(step string) bool {

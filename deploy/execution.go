@@ -100,23 +100,31 @@ func (x *execution) samePlan(digest string) error {
 
 // advance goes forward until all is done or a step fails, and then back.
 func (x *execution) advance(ctx context.Context) error {
-	s := x.state()
-	if !s.undoing {
-		err := x.forward(ctx)
-		if err == nil {
-			return x.journal.append(ctx, &record{Kind: recFinished, Run: x.id, Outcome: Succeeded})
-		}
-		var step *StepError
-		if !errors.As(err, &step) || ctx.Err() != nil {
-			return err
-		}
-		if err := x.journal.append(ctx, &record{Kind: recUndo, Run: x.id, Error: x.clean(err.Error())}); err != nil {
-			return err
-		}
-		return x.back(ctx, err)
+	if x.state().undoing {
+		return x.back(ctx, nil)
 	}
-	return x.back(ctx, nil)
+	err := x.forward(ctx)
+	if err == nil {
+		done := &record{Kind: recFinished, Run: x.id, Outcome: Succeeded}
+		if err = x.journal.appendWhile(ctx, done, x.goesForward); err == nil {
+			return nil
+		}
+	}
+	var step *StepError
+	switch {
+	case errors.Is(err, errStale):
+		return x.back(ctx, nil)
+	case !errors.As(err, &step) || ctx.Err() != nil:
+		return err
+	}
+	if err := x.journal.append(ctx, &record{Kind: recUndo, Run: x.id, Error: x.clean(err.Error())}); err != nil {
+		return err
+	}
+	return x.back(ctx, err)
 }
+
+// goesForward tells that nobody has decided to turn back.
+func (x *execution) goesForward() bool { return !x.state().undoing }
 
 // forward runs every step that is not done, in order.
 func (x *execution) forward(ctx context.Context) error {
@@ -130,10 +138,6 @@ func (x *execution) forward(ctx context.Context) error {
 		if err := x.attempt(ctx, x.steps[d.Name], PhaseForward); err != nil {
 			return err
 		}
-		if x.state().undoing { // somebody decided so meanwhile
-			return &StepError{Plan: x.name(), Run: x.id, Step: d.Name, Host: localHost, Phase: PhaseForward,
-				Attempt: x.state().step(d.Name).forward.attempts, Err: errors.New(x.state().cause)}
-		}
 	}
 	return nil
 }
@@ -143,7 +147,7 @@ func (x *execution) forward(ctx context.Context) error {
 func (x *execution) back(ctx context.Context, cause error) error {
 	s := x.state()
 	if cause == nil {
-		cause = errors.New(s.cause)
+		cause = fmt.Errorf("%s run %s: %s", x.name(), x.id, s.cause)
 	}
 	errs := []error{cause}
 	stuck := map[string]bool{}

@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -79,16 +80,42 @@ func (r *runState) step(name string) *stepState {
 	return s
 }
 
+// errOver reports a record about a run that is not the one in progress: it
+// ended meanwhile, or another one began.
+var errOver = errors.New("the run is not the one in progress")
+
+// admits tells whether a record can follow the ones before it. Who appends
+// asks first, since what is in the log cannot be taken back.
+func (h *history) admits(r *record) error {
+	if r.Kind == recStarted {
+		switch {
+		case h.last != nil && h.last.finished.IsZero():
+			return fmt.Errorf("run %q starts while run %q is unfinished: %w", r.Run, h.last.id, errOver)
+		case h.run(r.Run) != nil:
+			return fmt.Errorf("run %q starts a second time: %w", r.Run, errOver)
+		}
+		return nil
+	}
+	if s := h.last; s == nil || s.id != r.Run || !s.finished.IsZero() {
+		return fmt.Errorf("%s of run %q: %w", r.Kind, r.Run, errOver)
+	}
+	if r.Kind == recDecided {
+		return r.Decision.known()
+	}
+	return nil
+}
+
 // apply takes one record in. A record that cannot follow the ones before it
 // is an error: the log was not written by an engine that keeps its promises.
 func (h *history) apply(r *record) error {
+	if err := h.admits(r); err != nil {
+		return err
+	}
 	if r.Kind == recStarted {
-		return h.begin(r)
+		h.begin(r)
+		return nil
 	}
 	s := h.last
-	if s == nil || s.id != r.Run || !s.finished.IsZero() {
-		return fmt.Errorf("%s of run %q, which is not the one in progress", r.Kind, r.Run)
-	}
 	switch r.Kind {
 	case recContinued:
 		h.takeovers++
@@ -100,7 +127,7 @@ func (h *history) apply(r *record) error {
 	case recUndo:
 		s.undoing, s.cause = true, r.Error
 	case recDecided:
-		return s.decided(r.Step, r.Decision)
+		s.decided(r.Step, r.Decision)
 	case recFinished:
 		s.finished, s.outcome, s.err = r.Time, r.Outcome, r.Error
 	default:
@@ -109,13 +136,7 @@ func (h *history) apply(r *record) error {
 	return nil
 }
 
-func (h *history) begin(r *record) error {
-	if h.last != nil && h.last.finished.IsZero() {
-		return fmt.Errorf("run %q starts while run %q is unfinished", r.Run, h.last.id)
-	}
-	if h.run(r.Run) != nil {
-		return fmt.Errorf("run %q starts a second time", r.Run)
-	}
+func (h *history) begin(r *record) {
 	if h.last != nil {
 		h.ended[h.last.id] = h.last
 	}
@@ -124,7 +145,6 @@ func (h *history) begin(r *record) error {
 		id: r.Run, initiator: r.Initiator, digest: r.Digest, executable: r.Executable, plan: r.Plan,
 		started: r.Time, steps: map[string]*stepState{}, outputs: map[string]json.RawMessage{},
 	}
-	return nil
 }
 
 func (s *runState) intent(r *record) {
@@ -154,10 +174,7 @@ func (s *runState) outcomeOf(r *record) {
 	}
 }
 
-func (s *runState) decided(step string, d *Decision) error {
-	if d == nil {
-		return fmt.Errorf("a decision of run %q has no content", s.id)
-	}
+func (s *runState) decided(step string, d *Decision) {
 	switch d.Answer {
 	case AnswerUndo:
 		s.undoing = true
@@ -171,10 +188,19 @@ func (s *runState) decided(step string, d *Decision) error {
 		s.digest, s.overridden = d.Digest, true
 	case AnswerDone, AnswerRepeat:
 		s.step(step).answer = d.Answer
-	default:
-		return fmt.Errorf("unknown answer %q: written by a newer version of this library", d.Answer)
 	}
-	return nil
+}
+
+// known tells whether this version knows the answer.
+func (d *Decision) known() error {
+	if d == nil {
+		return errors.New("a decision has no content")
+	}
+	switch d.Answer {
+	case AnswerDone, AnswerRepeat, AnswerUndo, AnswerOverride:
+		return nil
+	}
+	return fmt.Errorf("unknown answer %q: written by a newer version of this library", d.Answer)
 }
 
 // undoOrder returns the steps to undo, in order: first those that were begun

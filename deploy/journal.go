@@ -103,19 +103,35 @@ func (j *journal) take(line []byte) error {
 }
 
 // append makes r durable and lets the history know. It returns an error that
-// wraps [ErrConflict] when another controller has taken the run; a decision
-// that a person added meanwhile is read and does not stop it.
+// wraps [ErrConflict] when another controller has taken the run, and one that
+// wraps errOver when the record cannot follow what the log holds by now. A
+// decision that a person added meanwhile is read and does not stop it.
 func (j *journal) append(ctx context.Context, r *record) error {
+	return j.appendWhile(ctx, r, nil)
+}
+
+// errStale reports that what a record rests on no longer holds.
+var errStale = errors.New("a decision came first")
+
+// appendWhile appends r if the condition still holds at the place in the log
+// that r gets, and returns errStale otherwise.
+func (j *journal) appendWhile(ctx context.Context, r *record, holds func() bool) error {
 	ctx = context.WithoutCancel(ctx) // an outcome must be kept also when the run is cancelled
 	r.Time = time.Now().UTC()
 	r.Controller = j.controller
 	for {
-		line, next, err := j.chain.Seal(r)
-		if err != nil {
-			return &LogError{j.stream, j.chain.Head().Seq + 1, "encode", err}
+		if holds != nil && !holds() {
+			return errStale
 		}
-		if len(line) > MaxRecord {
-			return &LogError{j.stream, next.Seq, "append", fmt.Errorf("%d bytes are more than a record may have (%d)", len(line), MaxRecord)}
+		line, next, err := j.chain.Seal(r)
+		if err == nil && len(line) > MaxRecord {
+			err = fmt.Errorf("%d bytes are more than a record may have (%d)", len(line), MaxRecord)
+		}
+		if err == nil {
+			err = j.history.admits(r)
+		}
+		if err != nil {
+			return &LogError{j.stream, next.Seq, "append", err}
 		}
 		err = j.log.Append(ctx, j.stream, next.Seq, line)
 		if err == nil {

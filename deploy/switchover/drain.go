@@ -24,10 +24,14 @@ type drain struct {
 }
 
 // setLive sends new requests to b, and begins to drain what had them before.
-// A backend that still drains gets its traffic back as it is.
+// A backend that still drains gets its traffic back as it is. The zero Backend
+// is none.
 func (s *Server) setLive(b Backend, limit time.Duration) []*drain {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if b == (Backend{}) {
+		return s.beginDrain(s.live.Swap(nil), limit)
+	}
 	rt := s.revive(b)
 	if rt == nil {
 		rt = s.newRoute(b)

@@ -235,7 +235,7 @@ func TestNobodyAcquiresARouteThatHasDrained(t *testing.T) {
 			rt.release()
 		}
 	})
-	for range exhaustive(2000000, 100000) {
+	for range exhaustive(500000, 50000) {
 		old := s.live.Swap(fresh())
 		for old.inFlight.Load() > 0 {
 			runtime.Gosched()

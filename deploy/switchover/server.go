@@ -43,7 +43,8 @@ type Options struct {
 	// come from a proxy of ours, such as the one that ends TLS. Otherwise
 	// they are replaced.
 	TrustForwarded bool
-	// Ready, where not nil, is called once when the server accepts requests.
+	// Ready, where not nil, is called once when the server accepts requests,
+	// from Run, which goes on when it returns.
 	Ready func(Status)
 	// Logger gets what happens; nil discards it.
 	Logger *slog.Logger

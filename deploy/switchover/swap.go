@@ -10,7 +10,8 @@ import (
 
 // SwapRequest asks for the traffic to go to another backend.
 type SwapRequest struct {
-	// To gets the traffic.
+	// To gets the traffic. The zero Backend, which needs Proven, takes the
+	// service out of traffic: requests get 503, as before its first release.
 	To Backend `json:"to"`
 	// From, where it is not nil, is the backend that must have the traffic
 	// now; &Backend{} says that none has. Otherwise the swap is refused with
@@ -72,7 +73,7 @@ type SwapResult struct {
 // resolve fills in the defaults and reports every field that cannot be used.
 func (q SwapRequest) resolve(releaseHeader string) (SwapRequest, error) {
 	var errs []error
-	if err := q.To.Validate(); err != nil {
+	if err := q.To.Validate(); err != nil && !(q.Proven && q.To == (Backend{})) {
 		errs = append(errs, fmt.Errorf("to: %w", err))
 	}
 	q.Health = orDefault(q.Health, "/healthz")

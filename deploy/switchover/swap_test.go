@@ -42,7 +42,7 @@ func TestSwapsUnderLoadLoseNothingAndCountWhatClientsCount(t *testing.T) {
 		require.True(t, res.Drained)
 		eventually(t, func() bool { return load.answersOf(to.Name) > before })
 	}
-	eventually(t, func() bool { return load.sent() >= total })
+	require.Eventually(t, func() bool { return load.sent() >= total }, 5*time.Minute, 10*time.Millisecond)
 	load.end()
 	requireSame(t, load, settled(t, r.Client))
 	t.Logf("%d requests, %d swaps", load.sent(), swaps)
@@ -219,4 +219,24 @@ func request(t testing.TB, addr, text string) got {
 	w.conn = c
 	defer w.hangUp()
 	return w.raw(text)
+}
+
+func TestServiceCanBeTakenOutOfTraffic(t *testing.T) {
+	r := start(t, socketPath(t), Options{})
+	v1 := gatedBackend(t, "v1")
+	swap(t, r.Client, v1.Backend)
+	slow := make(chan got, 1)
+	go func() { slow <- get(t, r.addr) }()
+	<-v1.arrived
+	_, err := r.Swap(t.Context(), SwapRequest{From: &v1.Backend})
+	require.ErrorContains(t, err, "name: empty")
+	_, err = r.Swap(t.Context(), SwapRequest{From: &v1.Backend, Proven: true, NoWait: true})
+	require.NoError(t, err)
+	require.Equal(t, http.StatusServiceUnavailable, get(t, r.addr).status)
+	close(v1.open)
+	require.Equal(t, 200, (<-slow).status)
+	require.Equal(t, Backend{}, status(t, r.Client).Live)
+	require.NoError(t, r.Stop(t.Context()))
+	r.await(t)
+	require.Equal(t, Backend{}, status(t, start(t, r.socket, Options{}).Client).Live)
 }

@@ -339,7 +339,8 @@ func (o *observe) Run(ctx context.Context, c *deploy.Call) error {
 	return watch.Run(ctx, c)
 }
 
-// swapBack gives the traffic back to the release that had it, at once.
+// swapBack gives the traffic back to the release that had it, at once. Where
+// none had it, the service is taken out of traffic.
 type swapBack struct {
 	To *switchover.Backend `json:"to"`
 
@@ -351,9 +352,6 @@ func (s *swapBack) Spec() any { return s }
 func (s *swapBack) Preview() []string { return []string{"traffic back to " + s.To.String()} }
 
 func (s *swapBack) Run(ctx context.Context, c *deploy.Call) error {
-	if *s.To == (switchover.Backend{}) { // nothing served before
-		return nil
-	}
 	res, err := s.traffic.Swap(ctx, switchover.SwapRequest{To: *s.To, Proven: true})
 	if err != nil {
 		return err
