@@ -247,3 +247,13 @@ func TestASpecIsReadAsItsJSONWouldBe(t *testing.T) {
 	close(stop)
 	<-stopped
 }
+
+func redactorOf(t *testing.T, values ...string) *secrets.Redactor {
+	t.Helper()
+	r, err := secrets.NewRedactor()
+	require.NoError(t, err)
+	for _, v := range values {
+		require.NoError(t, r.Add(secrets.New(v)))
+	}
+	return r
+}

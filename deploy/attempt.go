@@ -16,17 +16,28 @@ func (x *execution) attempt(ctx context.Context, s Step, phase Phase) error {
 	if err != nil || settled {
 		return err
 	}
-	for tries := 0; ; tries++ {
-		retry := phase == PhaseForward && tries < s.Retry.Max
-		err := x.try(ctx, s, phase, retry)
-		var failed *StepError
-		if err == nil || !retry || !errors.As(err, &failed) || ctx.Err() != nil {
-			return err
-		}
-		if err := pause(ctx, s.Retry.Wait); err != nil {
-			return err
-		}
+	a := x.state().step(s.Name).at(phase)
+	if phase == PhaseForward && a.outcome == Failed && !a.inFlight {
+		// The program died between the outcome and what follows from it.
+		err = x.stepError(s, phase, a.attempts, errors.New(a.err))
+	} else {
+		err = x.try(ctx, s, phase)
 	}
+	for phase == PhaseForward && isStepError(err) && a.attempts <= s.Retry.Max {
+		if stop := pause(ctx, s.Retry.Wait); stop != nil {
+			return errors.Join(err, stop)
+		}
+		err = x.try(ctx, s, phase)
+	}
+	return err
+}
+
+// isStepError tells an attempt that failed from whatever else may have gone
+// wrong. It does not look into the error: a step can have failed because of
+// another run's step.
+func isStepError(err error) bool {
+	_, ok := err.(*StepError)
+	return ok
 }
 
 // settle decides about an attempt whose intent is in the log and whose
@@ -35,6 +46,9 @@ func (x *execution) attempt(ctx context.Context, s Step, phase Phase) error {
 func (x *execution) settle(ctx context.Context, s Step, phase Phase) (settled bool, err error) {
 	state := x.state().step(s.Name)
 	a := state.at(phase)
+	if phase == PhaseUndo && a.outcome == Failed && state.answer == AnswerDone { // put right by hand
+		return true, x.outcome(ctx, s, phase, a.attempts, result{})
+	}
 	if !a.inFlight {
 		return false, nil
 	}
@@ -44,9 +58,15 @@ func (x *execution) settle(ctx context.Context, s Step, phase Phase) (settled bo
 	case state.answer == AnswerRepeat, state.answer == AnswerUndo, s.InFlight == Repeat:
 		return false, nil
 	case s.InFlight == Ask:
-		return false, &HeldError{Plan: x.name(), Run: x.id, Step: s.Name, Phase: phase}
+		return false, x.hold(s, phase, nil)
 	}
 	return x.verify(ctx, s, phase, a.attempts)
+}
+
+// hold makes the run wait for a person.
+func (x *execution) hold(s Step, phase Phase, err error) error {
+	x.held = true
+	return &HeldError{Plan: x.name(), Run: x.id, Step: s.Name, Phase: phase, Err: err}
 }
 
 // verify asks the step whether its effect is there. On the way forward that
@@ -59,7 +79,7 @@ func (x *execution) verify(ctx context.Context, s Step, phase Phase, attempt int
 	}
 	there, absent := res.err == nil, errors.Is(res.err, ErrNotDone)
 	if !there && !absent {
-		return false, &HeldError{Plan: x.name(), Run: x.id, Step: s.Name, Phase: phase, Err: res.err}
+		return false, x.hold(s, phase, res.err)
 	}
 	if there == (phase == PhaseForward) {
 		res.err = nil
@@ -69,7 +89,7 @@ func (x *execution) verify(ctx context.Context, s Step, phase Phase, attempt int
 }
 
 // try makes one attempt: intent, effect, outcome.
-func (x *execution) try(ctx context.Context, s Step, phase Phase, retry bool) error {
+func (x *execution) try(ctx context.Context, s Step, phase Phase) error {
 	attempt := x.state().step(s.Name).at(phase).attempts + 1
 	intent := &record{Kind: recIntent, Run: x.id, Step: s.Name, Host: localHost, Phase: phase, Attempt: attempt}
 	var holds func() bool
@@ -85,7 +105,7 @@ func (x *execution) try(ctx context.Context, s Step, phase Phase, retry bool) er
 		action = s.Undo
 	}
 	res := x.call(ctx, s, action, phase, attempt)
-	res.retry = retry && res.err != nil && ctx.Err() == nil
+	res.retry = phase == PhaseForward && attempt <= s.Retry.Max && res.err != nil && ctx.Err() == nil
 	res.interrupted = res.err != nil && ctx.Err() != nil
 	if err := x.outcome(ctx, s, phase, attempt, res); err != nil {
 		return err
@@ -161,7 +181,7 @@ func (x *execution) outcome(ctx context.Context, s Step, phase Phase, attempt in
 		rec.Outputs = res.outputs
 	}
 	if res.err != nil {
-		rec.Error = capped(x.clean(res.err.Error()), maxError)
+		rec.Error = x.text(res.err)
 	}
 	if err := x.journal.append(ctx, rec); err != nil {
 		return err
@@ -171,16 +191,6 @@ func (x *execution) outcome(ctx context.Context, s Step, phase Phase, attempt in
 		Duration: res.duration, Err: res.err, Tail: res.tail, Retry: res.retry, Time: time.Now(),
 	})
 	return nil
-}
-
-// maxError is how much of an error's text the log keeps, in bytes.
-const maxError = 16 << 10
-
-func capped(s string, most int) string {
-	if len(s) <= most {
-		return s
-	}
-	return s[:most] + " [cut]"
 }
 
 // pause waits before the next attempt.

@@ -11,7 +11,8 @@ import (
 type Answer string
 
 const (
-	// AnswerDone: the interrupted step had its effect; go on after it.
+	// AnswerDone: the interrupted step had its effect; go on after it. On the
+	// way back: a person has undone it.
 	AnswerDone Answer = "done"
 	// AnswerRepeat: the interrupted step may run again.
 	AnswerRepeat Answer = "repeat"
@@ -76,9 +77,12 @@ func (r *Runner) Decide(ctx context.Context, id RunID, p Plan, step string, d De
 		return fmt.Errorf("decision on run %s: %s has no such run", id, p.stream())
 	case !s.finished.IsZero():
 		return fmt.Errorf("decision on run %s: it ended on %s: %s", id, s.finished.Format(time.RFC3339), s.outcome)
-	case step != "" && (d.Answer == AnswerDone || d.Answer == AnswerRepeat) && !s.isInFlight(step):
+	case step != "" && s.steps[step] == nil:
+		return fmt.Errorf("decision on run %s: no step %q was begun", id, step)
+	case d.Answer == AnswerDone && !s.awaits(step, true), d.Answer == AnswerRepeat && !s.awaits(step, false):
 		return fmt.Errorf("decision on run %s: step %q is not interrupted", id, step)
 	}
+	d.By, d.Comment = r.opts.Redactor.String(d.By), r.opts.Redactor.String(d.Comment)
 	err = j.append(ctx, &record{Kind: recDecided, Run: id, Step: step, Decision: &d})
 	if errors.Is(err, errOver) {
 		return fmt.Errorf("decision on run %s: it ended before the decision came: %w", id, err)
@@ -86,7 +90,9 @@ func (r *Runner) Decide(ctx context.Context, id RunID, p Plan, step string, d De
 	return err
 }
 
-func (s *runState) isInFlight(step string) bool {
-	state, ok := s.steps[step]
-	return ok && (state.forward.inFlight || state.undo.inFlight)
+// awaits tells whether somebody has to say something about the step: it was
+// interrupted, or, where failed counts too, its undo has failed.
+func (s *runState) awaits(step string, failed bool) bool {
+	state := s.steps[step]
+	return state.forward.inFlight || state.undo.inFlight || failed && state.undo.outcome == Failed
 }

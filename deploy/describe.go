@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"time"
 )
@@ -94,13 +95,19 @@ func (p Plan) describeStep(i int, index map[string]int) (StepDescription, error)
 	return d, errors.Join(errs[:]...)
 }
 
+// validator is an Action that can tell before the run that it cannot work.
+type validator interface{ Validate() error }
+
 func describeAction(a Action) (d *ActionDescription, err error) {
 	if a == nil {
 		return nil, nil
 	}
-	defer func() { // a typed nil, or a Spec that breaks
+	if v := reflect.ValueOf(a); v.Kind() == reflect.Pointer && v.IsNil() {
+		return nil, fmt.Errorf("%T is a nil pointer", a)
+	}
+	defer func() { // a Spec that breaks
 		if p := recover(); p != nil {
-			d, err = nil, fmt.Errorf("spec of %T panics: %v", a, p)
+			d, err = nil, fmt.Errorf("spec of %T panics with a %T", a, p) // not the value, which may hold a secret
 		}
 	}()
 	d = &ActionDescription{Type: strings.TrimPrefix(fmt.Sprintf("%T", a), "*")}
@@ -108,6 +115,11 @@ func describeAction(a Action) (d *ActionDescription, err error) {
 		d.Type, d.Opaque = "deploy.Func", o.Name
 		if o.Name == "" || o.Version == "" {
 			return nil, errors.New("deploy.Func needs a name and a version")
+		}
+	}
+	if v, ok := a.(validator); ok {
+		if err := v.Validate(); err != nil {
+			return nil, fmt.Errorf("%s: %w", d.Type, err)
 		}
 	}
 	spec := a.Spec()

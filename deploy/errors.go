@@ -139,12 +139,47 @@ func redactedError(err error, r *secrets.Redactor) error {
 	if err == nil {
 		return nil
 	}
-	text := err.Error()
-	if clean := r.String(text); clean != text {
+	text, ok := textOf(err)
+	if !ok {
+		return errors.New(text)
+	}
+	if clean := r.String(text); clean != text || chainHolds(err, r) {
 		return &redacted{clean, err}
 	}
 	return err
 }
 
+// chainHolds tells whether an error below err holds a secret, which somebody
+// who unwraps it would see.
+func chainHolds(err error, r *secrets.Redactor) bool {
+	var below []error
+	switch e := err.(type) {
+	case interface{ Unwrap() error }:
+		below = []error{e.Unwrap()}
+	case interface{ Unwrap() []error }:
+		below = e.Unwrap()
+	}
+	for _, e := range below {
+		if e == nil {
+			continue
+		}
+		if text, ok := textOf(e); !ok || r.String(text) != text || chainHolds(e, r) {
+			return true
+		}
+	}
+	return false
+}
+
 func (e *redacted) Error() string        { return e.text }
 func (e *redacted) Is(target error) bool { return errors.Is(e.err, target) }
+
+// textOf returns the text of err. An error whose Error panics, mostly a typed
+// nil, is an error all the same; it is not ok to keep.
+func textOf(err error) (text string, ok bool) {
+	defer func() {
+		if p := recover(); p != nil {
+			text, ok = fmt.Sprintf("%T, whose Error method panics: %v", err, p), false
+		}
+	}()
+	return err.Error(), true
+}

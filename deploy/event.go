@@ -1,8 +1,7 @@
 package deploy
 
 import (
-	"context"
-	"sync/atomic"
+	"sync"
 	"time"
 )
 
@@ -89,25 +88,37 @@ func (StepOutput) event()   {}
 func (StepFinished) event() {}
 func (RunFinished) event()  {}
 
-// eventQueue is how many events may wait for a slow handler before more are
-// dropped.
-const eventQueue = 4096
+// maxWaiting is how many events may wait for a slow handler before lines of
+// output are dropped. Other events are few, and never dropped.
+const maxWaiting = 4096
 
 // dispatcher hands events to a handler on a goroutine of its own, so that a
 // handler that hangs or panics never holds up the run it watches.
 type dispatcher struct {
-	queue   chan Event
+	mu      sync.Mutex
+	waiting []Event
+	closed  bool
+	dropped int
+	wake    chan struct{}
 	done    chan struct{}
-	dropped atomic.Int64
 }
 
 func newDispatcher(handle func(Event)) *dispatcher {
-	d := &dispatcher{queue: make(chan Event, eventQueue), done: make(chan struct{})}
+	d := &dispatcher{wake: make(chan struct{}, 1), done: make(chan struct{})}
 	go func() {
 		defer close(d.done)
-		for e := range d.queue {
-			if handle != nil {
-				deliver(handle, e)
+		for {
+			events, closed := d.take()
+			for _, e := range events {
+				if handle != nil {
+					deliver(handle, e)
+				}
+			}
+			if len(events) == 0 && closed {
+				return
+			}
+			if len(events) == 0 {
+				<-d.wake
 			}
 		}
 	}()
@@ -121,21 +132,50 @@ func deliver(handle func(Event), e Event) {
 	handle(e)
 }
 
+// take returns what waits.
+func (d *dispatcher) take() (events []Event, closed bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	events, d.waiting = d.waiting, nil
+	return events, d.closed
+}
+
 func (d *dispatcher) send(e Event) {
-	select {
-	case d.queue <- e:
-	default:
-		d.dropped.Add(1)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, output := e.(StepOutput); output && len(d.waiting) >= maxWaiting {
+		d.dropped++
+		return
 	}
+	d.waiting = append(d.waiting, e)
+	d.signal()
+}
+
+// signal wakes the goroutine, which may be awake.
+func (d *dispatcher) signal() {
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
+}
+
+// lost is how many lines of output were dropped.
+func (d *dispatcher) lost() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.dropped
 }
 
 // close waits for the handler to see what is queued, for at most wait.
 func (d *dispatcher) close(wait time.Duration) {
-	close(d.queue)
-	ctx, cancel := context.WithTimeout(context.Background(), wait)
-	defer cancel()
+	d.mu.Lock()
+	d.closed = true
+	d.signal()
+	d.mu.Unlock()
+	t := time.NewTimer(wait)
+	defer t.Stop()
 	select {
 	case <-d.done:
-	case <-ctx.Done():
+	case <-t.C:
 	}
 }

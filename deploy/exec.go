@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -24,6 +25,14 @@ type execSpec struct {
 func (e *Exec) Spec() any {
 	c := e.Command
 	return execSpec{c.Argv, c.Dir, c.Env, slices.Sorted(maps.Keys(c.Secrets)), c.ReadOnly}
+}
+
+// Validate reports a command without a program.
+func (e *Exec) Validate() error {
+	if len(e.Command.Argv) == 0 || e.Command.Argv[0] == "" {
+		return errors.New("field Command.Argv is empty; name a program")
+	}
+	return nil
 }
 
 // Run runs the command; its output is the step's. An exit status other than

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -19,6 +20,8 @@ type execution struct {
 	probe   *availability
 	steps   map[string]Step
 	began   time.Time
+	held    bool // for a person
+	stuck   bool // not everything could be undone
 }
 
 // name is the plan's name in errors.
@@ -41,12 +44,18 @@ func (x *execution) run(ctx context.Context) (*Report, error) {
 	for _, s := range x.plan.Steps {
 		x.steps[s.Name] = s
 	}
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
 	continued := x.state() != nil
 	x.events = newDispatcher(x.opts.Handle)
 	defer x.events.close(eventWait)
 	if err := x.enter(ctx, continued); err != nil {
-		if x.state() == nil {
+		switch s := x.state(); {
+		case s == nil:
 			return nil, err
+		case errors.Is(err, errOver) && !s.finished.IsZero(): // another controller was faster
+			return x.ended()
 		}
 		return x.finish(nil, err, continued)
 	}
@@ -60,12 +69,12 @@ func (x *execution) run(ctx context.Context) (*Report, error) {
 // enter puts the record that makes this controller the one that acts.
 func (x *execution) enter(ctx context.Context, continued bool) error {
 	digest := x.desc.Digest()
-	rec := &record{Kind: recStarted, Run: x.id, Initiator: x.opts.Initiator, Executable: x.exe, Digest: digest, Plan: &x.desc}
+	rec := &record{Kind: recStarted, Run: x.id, Initiator: x.initiator(), Executable: x.exe, Digest: digest, Plan: &x.desc}
 	if continued {
 		if err := x.samePlan(digest); err != nil {
 			return err
 		}
-		rec = &record{Kind: recContinued, Run: x.id, Initiator: x.opts.Initiator, Executable: x.exe}
+		rec = &record{Kind: recContinued, Run: x.id, Initiator: x.initiator(), Executable: x.exe}
 	}
 	torn := x.journal.torn
 	if err := x.journal.append(ctx, rec); err != nil {
@@ -110,14 +119,15 @@ func (x *execution) advance(ctx context.Context) error {
 			return nil
 		}
 	}
-	var step *StepError
 	switch {
 	case errors.Is(err, errStale):
 		return x.back(ctx, nil)
-	case !errors.As(err, &step) || ctx.Err() != nil:
+	case !isStepError(err):
 		return err
+	case ctx.Err() != nil:
+		return errors.Join(err, context.Cause(ctx))
 	}
-	if err := x.journal.append(ctx, &record{Kind: recUndo, Run: x.id, Error: x.clean(err.Error())}); err != nil {
+	if err := x.journal.append(ctx, &record{Kind: recUndo, Run: x.id, Error: x.text(err)}); err != nil {
 		return err
 	}
 	return x.back(ctx, err)
@@ -174,16 +184,15 @@ func (x *execution) back(ctx context.Context, cause error) error {
 			continue
 		}
 		errs = append(errs, err)
-		var failed *StepError
-		if !errors.As(err, &failed) || ctx.Err() != nil {
-			return errors.Join(errs...)
+		if !isStepError(err) || ctx.Err() != nil {
+			return errors.Join(append(errs, context.Cause(ctx))...)
 		}
 		stuck[name] = true
 	}
-	if len(stuck) > 0 {
+	if x.stuck = len(stuck) > 0; x.stuck {
 		return errors.Join(append(errs, errUndo)...)
 	}
-	if err := x.journal.append(ctx, &record{Kind: recFinished, Run: x.id, Outcome: Undone, Error: x.clean(s.cause)}); err != nil {
+	if err := x.journal.append(ctx, &record{Kind: recFinished, Run: x.id, Outcome: Undone, Error: s.cause}); err != nil {
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
@@ -215,22 +224,29 @@ func (x *execution) finish(avail *AvailabilityReport, err error, continued bool)
 	rep := s.report(x.recordedPlan())
 	rep.Continued, rep.Availability = continued, avail
 	if !rep.Outcome.Ended() {
-		rep.Outcome, rep.Duration = unfinishedOutcome(err), time.Since(s.started)
-		rep.Reason = x.clean(fmt.Sprint(err))
+		rep.Outcome, rep.Duration, rep.Reason = x.unfinished(), time.Since(s.started), x.text(err)
 	}
 	x.events.send(RunFinished{Run: x.id, Outcome: rep.Outcome, Duration: rep.Duration, Err: err, Time: time.Now()})
-	rep.EventsDropped = int(x.events.dropped.Load())
+	rep.EventsDropped = x.events.lost()
 	return rep, err
 }
 
-func unfinishedOutcome(err error) Outcome {
+func (x *execution) unfinished() Outcome {
 	switch {
-	case errors.Is(err, ErrHeld):
+	case x.held:
 		return Held
-	case errors.Is(err, errUndo):
+	case x.stuck:
 		return UndoFailed
 	}
 	return Interrupted
+}
+
+// ended reports a run that is over.
+func (x *execution) ended() (*Report, error) {
+	s := x.state()
+	rep := s.report(x.recordedPlan())
+	rep.Continued = true
+	return rep, x.endError(s)
 }
 
 // endError is the error of a run that has ended before.
@@ -241,5 +257,16 @@ func (x *execution) endError(s *runState) error {
 	return fmt.Errorf("%s run %s ended before: %s: %s", x.name(), x.id, s.outcome, s.err)
 }
 
-// clean removes secrets from what goes into the log.
-func (x *execution) clean(s string) string { return x.opts.Redactor.String(s) }
+// maxError is how much of an error's text the log keeps, in bytes.
+const maxError = 16 << 10
+
+// text is what the log keeps of an error: without secrets, and not too long.
+func (x *execution) text(err error) string {
+	s := x.opts.Redactor.String(err.Error())
+	if len(s) > maxError {
+		s = s[:maxError] + " [cut]"
+	}
+	return strings.ToValidUTF8(s, "\uFFFD")
+}
+
+func (x *execution) initiator() string { return x.opts.Redactor.String(x.opts.Initiator) }

@@ -38,6 +38,18 @@ type Health struct {
 // Spec returns the fields but Alive.
 func (h *Health) Spec() any { return h }
 
+// Validate reports fields that cannot work.
+func (h *Health) Validate() error {
+	var errs []error
+	if h.URL == "" {
+		errs = append(errs, errors.New("field URL is empty"))
+	}
+	if h.Successes < 0 || h.Interval < 0 || h.Patience < 0 {
+		errs = append(errs, errors.New("field Successes, Interval or Patience is negative"))
+	}
+	return errors.Join(errs...)
+}
+
 // Preview returns the request.
 func (h *Health) Preview() []string {
 	return []string{fmt.Sprintf("GET %s until %d good answers in a row, for at most %s", previewRefs(h.URL), orInt(h.Successes, 3), orDur(h.Patience, 30*time.Second))}
@@ -59,7 +71,7 @@ func (h *Health) Run(ctx context.Context, c *Call) error {
 	start, last := time.Now(), "no answer yet"
 	for {
 		if h.Alive != nil {
-			if err := h.Alive(ctx); err != nil {
+			if err := h.Alive(wait); err != nil {
 				return fmt.Errorf("health of %s: %w (last answer: %s)", shown, err, last)
 			}
 		}

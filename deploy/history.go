@@ -89,6 +89,8 @@ var errOver = errors.New("the run is not the one in progress")
 func (h *history) admits(r *record) error {
 	if r.Kind == recStarted {
 		switch {
+		case r.Plan == nil:
+			return fmt.Errorf("run %q starts without a plan", r.Run)
 		case h.last != nil && h.last.finished.IsZero():
 			return fmt.Errorf("run %q starts while run %q is unfinished: %w", r.Run, h.last.id, errOver)
 		case h.run(r.Run) != nil:
@@ -159,6 +161,7 @@ func (s *runState) intent(r *record) {
 
 func (s *runState) outcomeOf(r *record) {
 	step := s.step(r.Step)
+	step.answer = "" // it was about what is settled now
 	a := step.at(r.Phase)
 	a.inFlight = r.Outcome == Interrupted
 	a.outcome, a.duration, a.err, a.tail = r.Outcome, r.Duration, r.Error, r.Tail

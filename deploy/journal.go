@@ -119,7 +119,7 @@ func (j *journal) appendWhile(ctx context.Context, r *record, holds func() bool)
 	ctx = context.WithoutCancel(ctx) // an outcome must be kept also when the run is cancelled
 	r.Time = time.Now().UTC()
 	r.Controller = j.controller
-	for {
+	for tries := 0; ; tries++ {
 		if holds != nil && !holds() {
 			return errStale
 		}
@@ -143,17 +143,20 @@ func (j *journal) appendWhile(ctx context.Context, r *record, holds func() bool)
 			return errors.Join(&LogError{j.stream, next.Seq, "append", err}, syncErr)
 		case mine:
 			return nil
-		case !errors.Is(err, ErrConflict):
+		case !errors.Is(err, ErrConflict), tries >= maxConflicts:
 			return &LogError{j.stream, next.Seq, "append", err}
 		}
 	}
 }
 
+// maxConflicts is how many records of others an append gives way to.
+const maxConflicts = 20
+
 // resolve finds out what became of an append that returned an error: it reads
 // on and tells whether the record is there after all. A record of another
 // controller means that this one has lost its place.
 func (j *journal) resolve(ctx context.Context, want hashlog.Head) (mine bool, err error) {
-	before := j.history.takeovers
+	takeovers := j.history.takeovers
 	for line, err := range j.log.Read(ctx, j.stream, j.chain.Head().Seq+1) {
 		if errors.Is(err, ErrTorn) {
 			break
@@ -164,9 +167,11 @@ func (j *journal) resolve(ctx context.Context, want hashlog.Head) (mine bool, er
 		if err := j.take(line); err != nil {
 			return false, err
 		}
-		mine = mine || j.chain.Head() == want
+		if j.chain.Head() == want { // what r itself takes over does not count
+			mine, takeovers = true, j.history.takeovers
+		}
 	}
-	if j.history.takeovers != before && !mine {
+	if j.history.takeovers != takeovers {
 		return false, &LogError{j.stream, j.chain.Head().Seq, "append after", fmt.Errorf("another controller has taken over: %w", ErrConflict)}
 	}
 	return mine, nil

@@ -34,19 +34,29 @@ func (w *lineWriter) Write(p []byte) (int, error) {
 	if len(w.tail) > 2*tailSize {
 		w.tail = append(w.tail[:0], w.tail[len(w.tail)-tailSize:]...)
 	}
-	w.partial = append(w.partial, p...)
-	for {
-		i := bytes.IndexByte(w.partial, '\n')
-		if i < 0 && len(w.partial) < maxLine {
-			return len(p), nil
+	for rest := p; len(rest) > 0; {
+		i := bytes.IndexByte(rest, '\n')
+		room := maxLine - len(w.partial)
+		switch {
+		case i >= 0 && i <= room:
+			w.emit(rest[:i])
+			rest = rest[i+1:]
+		case len(rest) >= room:
+			w.emit(rest[:room])
+			rest = rest[room:]
+		default:
+			w.partial = append(w.partial, rest...)
+			rest = nil
 		}
-		if i < 0 {
-			i = len(w.partial)
-			w.partial = append(w.partial, '\n')
-		}
-		w.line(strings.ToValidUTF8(strings.TrimSuffix(string(w.partial[:i]), "\r"), "\uFFFD"))
-		w.partial = append(w.partial[:0], w.partial[i+1:]...)
 	}
+	return len(p), nil
+}
+
+// emit hands on a line that ends with end.
+func (w *lineWriter) emit(end []byte) {
+	line := append(w.partial, end...)
+	w.partial = w.partial[:0]
+	w.line(strings.ToValidUTF8(string(bytes.TrimSuffix(line, []byte("\r"))), "\uFFFD"))
 }
 
 // finish ends the last line and returns the tail as valid UTF-8.

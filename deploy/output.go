@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -70,14 +69,27 @@ func (c *Call) Provide(name string, v any) error {
 	if len(raw) > MaxOutput {
 		return fmt.Errorf("output %q: %d bytes of JSON are more than %d; hand on a reference instead", name, len(raw), MaxOutput)
 	}
-	if o.redactor.String(string(raw)) != string(raw) {
+	if textHolds(raw, o.redactor) {
 		return fmt.Errorf("output %q: its text %w; hand on the name of the secret instead", name, ErrSecret)
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	total := len(raw)
+	for other, v := range o.fresh {
+		if other != name {
+			total += len(v)
+		}
+	}
+	if total > maxOutputs {
+		return fmt.Errorf("output %q: the outputs of the step are %d bytes of JSON, more than %d; hand on references instead", name, total, maxOutputs)
+	}
 	o.fresh[name] = raw
 	return nil
 }
+
+// maxOutputs bounds the outputs of one step, so that its outcome fits into a
+// record.
+const maxOutputs = 512 << 10
 
 // Bind reads an output that the step lists in Binds, or one of its own, into
 // the value that into points to. During Undo an output may be missing, since
@@ -124,85 +136,3 @@ func (c *Call) Expand(s string) (string, error) {
 
 // previewRefs shows each ${name} in s as something only a run can know.
 func previewRefs(s string) string { return outputRef.ReplaceAllString(s, "<output $1>") }
-
-var valueType = reflect.TypeFor[secrets.Value]()
-
-// findSecret looks for a [secrets.Value] anywhere in v and tells where it is.
-// Types decide, not contents, so that an output that could hold a secret is
-// refused on its first use and not on the day that it does.
-func findSecret(v any) (path string, found bool) {
-	if v == nil {
-		return "", false
-	}
-	return (&secretSearch{types: map[reflect.Type]bool{}}).value(reflect.ValueOf(v), 0)
-}
-
-// secretSearch remembers the types it has been through.
-type secretSearch struct{ types map[reflect.Type]bool }
-
-// maxDepth bounds the walk through values: deeper ones cannot be JSON either.
-const maxDepth = 100
-
-func (s *secretSearch) value(v reflect.Value, depth int) (string, bool) {
-	if depth > maxDepth || !v.IsValid() {
-		return "", false
-	}
-	if path, found := s.typ(v.Type()); found {
-		return path, true
-	}
-	switch v.Kind() {
-	case reflect.Interface, reflect.Pointer:
-		return s.value(v.Elem(), depth+1)
-	case reflect.Struct:
-		for i := range v.NumField() {
-			if path, found := s.value(v.Field(i), depth+1); found {
-				return "." + v.Type().Field(i).Name + path, true
-			}
-		}
-	case reflect.Slice, reflect.Array:
-		for i := range v.Len() {
-			if path, found := s.value(v.Index(i), depth+1); found {
-				return fmt.Sprintf("[%d]%s", i, path), true
-			}
-			if leaf(v.Type().Elem()) {
-				break
-			}
-		}
-	case reflect.Map:
-		for iter := v.MapRange(); iter.Next(); {
-			if path, found := s.value(iter.Value(), depth+1); found {
-				return "[...]" + path, true
-			}
-		}
-	}
-	return "", false
-}
-
-// leaf tells types whose values cannot hold anything else.
-func leaf(t reflect.Type) bool { return t.Kind() <= reflect.Complex128 || t.Kind() == reflect.String }
-
-func (s *secretSearch) typ(t reflect.Type) (string, bool) {
-	if t == valueType {
-		return "", true
-	}
-	if s.types[t] {
-		return "", false
-	}
-	s.types[t] = true
-	switch t.Kind() {
-	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Chan:
-		return s.typ(t.Elem())
-	case reflect.Map:
-		if path, found := s.typ(t.Key()); found {
-			return path, true
-		}
-		return s.typ(t.Elem())
-	case reflect.Struct:
-		for i := range t.NumField() {
-			if path, found := s.typ(t.Field(i).Type); found {
-				return "." + t.Field(i).Name + path, true
-			}
-		}
-	}
-	return "", false
-}

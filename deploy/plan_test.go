@@ -41,7 +41,7 @@ func TestValidateJoinsEveryProblem(t *testing.T) {
 		`Steps[2] "b/c": Do is nil`, `Steps[2] "b/c": InFlight "perhaps"`, `Steps[3] "d": Retry needs InFlight repeat`,
 		`Steps[4] "e": InFlight is verify, so Verify must be set`, `Steps[5] "f": Verify is set`,
 		`Steps[6] "g": Do: spec of deploy_test.leaky.Password holds a secret`, `Steps[7] "h": Do: deploy.Func needs a name and a version`,
-		`Steps[8] "i": Do: spec of *deploy.Exec panics`,
+		`Steps[8] "i": Do: *deploy.Exec is a nil pointer`,
 	} {
 		require.ErrorContains(t, err, want)
 	}

@@ -53,7 +53,7 @@ type Report struct {
 	// Availability is what the run's prober counted during this call; nil
 	// when none was asked for.
 	Availability *AvailabilityReport `json:"availability,omitempty"`
-	// EventsDropped counts events that the handler was too slow for.
+	// EventsDropped counts lines of output that the handler was too slow for.
 	EventsDropped int `json:"events_dropped,omitempty"`
 }
 

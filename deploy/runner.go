@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -109,9 +110,7 @@ func (r *Runner) Run(ctx context.Context, id RunID, p Plan) (*Report, error) {
 		return nil, err
 	}
 	if s := x.state(); s != nil && !s.finished.IsZero() {
-		rep := s.report(x.recordedPlan())
-		rep.Continued = true
-		return rep, x.endError(s)
+		return x.ended()
 	}
 	return x.run(ctx)
 }
@@ -144,6 +143,9 @@ func (r *Runner) open(ctx context.Context, id RunID, p Plan) (*execution, error)
 	if err != nil {
 		return nil, &PlanError{Service: p.Service, Err: err}
 	}
+	if err := r.checkText(desc); err != nil {
+		return nil, &PlanError{Service: p.Service, Err: err}
+	}
 	exe, err := r.executable()
 	if err != nil {
 		return nil, err
@@ -157,6 +159,25 @@ func (r *Runner) open(ctx context.Context, id RunID, p Plan) (*execution, error)
 		return nil, &UnfinishedError{Plan: x.name(), Run: last.id}
 	}
 	return x, nil
+}
+
+// checkText refuses a plan whose text cannot go into the log, where people
+// read it: it holds a value that the Redactor knows, or is too long.
+func (r *Runner) checkText(d Description) error {
+	var errs []error
+	total := 0
+	for i, s := range d.Steps {
+		raw, err := json.Marshal(s)
+		total += len(raw)
+		if err == nil && textHolds(raw, r.opts.Redactor) {
+			err = fmt.Errorf("field Steps[%d] %q: its description %w; put the name of the secret there instead", i, s.Name, ErrSecret)
+		}
+		errs = append(errs, err)
+	}
+	if most := MaxRecord - 16<<10; total > most {
+		errs = append(errs, fmt.Errorf("field Steps: the description of the plan has %d bytes, at most %d fit into a record of the log", total, most))
+	}
+	return errors.Join(errs...)
 }
 
 // executable returns the digest of the running program.

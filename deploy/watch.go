@@ -43,6 +43,18 @@ type Watch struct {
 // Spec returns the limits.
 func (w *Watch) Spec() any { return w }
 
+// Validate reports limits that cannot work.
+func (w *Watch) Validate() error {
+	var errs []error
+	if w.For <= 0 {
+		errs = append(errs, fmt.Errorf("field For is %s; say how long the release must serve", w.For))
+	}
+	if w.MaxFailed < 0 || w.MinRequests < 0 || w.Interval < 0 {
+		errs = append(errs, errors.New("field MaxFailed, MinRequests or Interval is negative"))
+	}
+	return errors.Join(errs...)
+}
+
 // Preview returns the limits as a sentence.
 func (w *Watch) Preview() []string {
 	return []string{fmt.Sprintf("watch for %s: at most %d failed of at least %d requests", w.For, w.MaxFailed, orInt(w.MinRequests, 1))}
@@ -50,9 +62,6 @@ func (w *Watch) Preview() []string {
 
 // Run looks at the counts until the time is over or the limits are.
 func (w *Watch) Run(ctx context.Context, c *Call) error {
-	if w.For <= 0 || w.MaxFailed < 0 || w.MinRequests < 0 {
-		return fmt.Errorf("watch: For %s must be positive, MaxFailed %d and MinRequests %d not negative", w.For, w.MaxFailed, w.MinRequests)
-	}
 	counts := w.Counts
 	if counts == nil {
 		if c.probe == nil {
@@ -70,7 +79,7 @@ func (w *Watch) Run(ctx context.Context, c *Call) error {
 		case verdict == probe.Failed:
 			return fmt.Errorf("watch: after %s: %d of %d requests failed, tolerated are %d",
 				time.Since(o.start).Round(time.Millisecond), o.seen.Failed, o.seen.Requests, w.MaxFailed)
-		case o.over():
+		case o.blind == 0 && o.over():
 			return o.finish(c)
 		}
 		if err := pause(ctx, orDur(w.Interval, time.Second)); err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"regexp"
@@ -105,7 +106,7 @@ func survived(root string, done []string) error {
 
 // gone tells whether neither record nor directory of a release is left.
 func gone(d *release.Dir, id string) error {
-	for _, name := range []string{"releases/" + id, "records/" + id + ".json"} {
+	for _, name := range []string{"releases/" + id, "records/" + id + ".json", "records/" + id + ".json.removing"} {
 		if _, err := os.Lstat(d.Root() + "/" + name); !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("%s was removed and is there: %v", name, err)
 		}
@@ -132,15 +133,19 @@ func TestPowerCut(t *testing.T) {
 	recording := rec.Recording()
 	t.Logf("%d operations", len(recording.Ops()))
 	require.GreaterOrEqual(t, len(recording.Ops()), 60)
-	require.NoError(t, recording.Check(nil, check))
+	opts := &powercut.Options{Samples: 2}
+	if os.Getenv("DEVOPS_EXHAUSTIVE") != "" {
+		opts.Samples, opts.Seed = 50, rand.Uint64()
+		t.Logf("seed %d", opts.Seed)
+	}
+	require.NoError(t, recording.Check(opts, check))
 
 	// Each sync is needed, but for those that only make durable what a killed
 	// process may have left: see TestKillThenPowerCut.
 	needed := map[string]bool{}
 	for _, i := range recording.Syncs() {
 		op := random.ReplaceAllString(recording.Ops()[i], "")
-		missed := recording.Without(i).Check(&powercut.Options{Samples: -1}, check) != nil
-		needed[op] = needed[op] || missed
+		needed[op] = needed[op] || recording.Without(i).Check(&powercut.Options{Samples: -1, From: i}, check) != nil
 	}
 	t.Logf("%v", needed)
 	for op, is := range needed {
@@ -151,6 +156,8 @@ func TestPowerCut(t *testing.T) {
 // The process is killed after each operation. The next one sees what is there,
 // and goes on: what it saw stays.
 func TestKillThenPowerCut(t *testing.T) {
+	exhaustive, some := os.Getenv("DEVOPS_EXHAUSTIVE") != "", rand.IntN(4)
+	t.Logf("all cuts after kills %d, %d, ...", some, some+4)
 	kills, needed := 0, map[string]bool{}
 	for ; ; kills++ {
 		rec, d := record(t, prepare(t))
@@ -164,24 +171,44 @@ func TestKillThenPowerCut(t *testing.T) {
 		first := len(rec.Recording().Ops())
 		require.NoError(t, resume(t.Context(), d, rec.Mark))
 		recording := rec.Recording()
-		require.NoError(t, recording.Check(&powercut.Options{Samples: 1}, check), "killed after %d", kills)
-		for _, i := range recording.Syncs() {
-			if op := recording.Ops()[i]; i >= first && !needed[op] {
-				needed[op] = recording.Without(i).Check(&powercut.Options{Samples: -1}, check) != nil
-			}
+		end := len(recording.Ops())
+		from := end // what was seen stays; and for some, what the next one does is safe
+		if exhaustive || kills%4 == some {
+			from = first
+		}
+		require.NoError(t, recording.Check(&powercut.Options{Samples: -1, From: from}, check), "killed after %d", kills)
+		for op, all := range syncs(recording, first) {
+			without := &powercut.Options{Samples: -1, From: end - len(all)}
+			needed[op] = needed[op] || recording.Without(all...).Check(without, check) != nil
 		}
 	}
 	t.Logf("killed after each of %d operations; needed: %v", kills, needed)
 	require.GreaterOrEqual(t, kills, 60)
-	for _, op := range []string{"sync directory .", "sync directory records"} {
+	for _, op := range []string{"sync directory .", "sync directory records", "sync directory releases"} {
 		require.True(t, needed[op], "%s of the next process can be left out and nothing notices", op)
 	}
 }
 
-// resume looks under the lock what was done, as a method does, and takes it
-// for given.
+// syncs groups those from an operation on that made something durable.
+func syncs(r *powercut.Recording, first int) map[string][]int {
+	groups := map[string][]int{}
+	useful := r.Syncs()
+	for i, op := range r.Ops() {
+		if i >= first && slices.ContainsFunc(useful, func(u int) bool { return r.Ops()[u] == op }) {
+			groups[op] = append(groups[op], i)
+		}
+	}
+	return groups
+}
+
+// resume takes the lock, as each method does, changes nothing, and takes what
+// it sees for given.
 func resume(ctx context.Context, d *release.Dir, done func(string)) error {
-	if err := d.Fail(ctx, "v0", "old"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	live, err := d.Current()
+	if err != nil {
+		return err
+	}
+	if err := d.Activate(ctx, live); err != nil {
 		return err
 	}
 	if r, err := d.Get("v2"); err == nil {
@@ -190,11 +217,13 @@ func resume(ctx context.Context, d *release.Dir, done func(string)) error {
 			done("proven")
 		}
 	}
-	live, err := d.Current()
-	if err == nil && live == "v2" {
+	if live == "v2" {
 		done("activated")
 	}
-	return err
+	if gone(d, "v0") == nil {
+		done("pruned")
+	}
+	return nil
 }
 
 // TestMain is also the main function of the process that TestKill kills.

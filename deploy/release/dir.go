@@ -141,10 +141,8 @@ func (d *Dir) wrap(op, id string, err error) error {
 }
 
 func (d *Dir) locked(ctx context.Context, f func() error) (err error) {
-	for dir, perm := range map[string]fs.FileMode{d.releases(): d.perm, d.shared(): d.perm, d.records(): secretDir} {
-		if err := durable.MkdirAll(d.fsys, dir, perm); err != nil {
-			return err
-		}
+	if err := d.layout(); err != nil {
+		return err
 	}
 	lock, err := durable.OpenLocked(ctx, filepath.Join(d.root, ".lock"), os.O_RDWR|os.O_CREATE, recordPerm, durable.Exclusive)
 	if err != nil {
@@ -155,6 +153,26 @@ func (d *Dir) locked(ctx context.Context, f func() error) (err error) {
 		return err
 	}
 	return f()
+}
+
+// layout makes the directories; sweep makes them durable below root.
+func (d *Dir) layout() error {
+	if err := durable.MkdirAll(d.fsys, d.root, d.perm); err != nil {
+		return err
+	}
+	for _, dir := range []string{d.releases(), d.shared(), d.records()} {
+		perm := d.perm
+		if dir == d.records() {
+			perm = secretDir
+		}
+		if _, err := os.Stat(dir); err == nil {
+			continue
+		}
+		if err := d.fsys.Mkdir(dir, perm); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 // sweep makes durable what is there and removes what killed processes left.
@@ -168,6 +186,9 @@ func (d *Dir) sweep(ctx context.Context) error {
 		if err := d.fsys.SyncDir(dir); err != nil {
 			return err
 		}
+	}
+	if err := d.finishRemovals(); err != nil {
+		return err
 	}
 	entries, err := os.ReadDir(d.releases())
 	if err != nil {

@@ -23,7 +23,7 @@
 //	<root>/releases/<id>/    the files, the env file, links into shared
 //	<root>/shared/           what outlives releases: uploads, sockets, logs
 //	<root>/records/<id>.json the record of the release, readable with jq
-//	<root>/.lock             held by whoever changes any of it
+//	<root>/.lock             held by whoever changes any of it, for a moment
 //
 // The link is relative, so the root may be moved or mounted elsewhere. Names
 // in releases that begin with ".staging-" or ".trash-" are not releases: they
@@ -33,11 +33,12 @@
 // # Promises
 //
 // A directory releases/<id> has its name only once all of it is there and
-// durable. Whoever resolves current finds a complete release, the old or the
-// new one, at every instant, also after kill -9 or a power cut. Each method
-// that returned nil has done its work for good; one that did not may be called
-// again. A program that resolved current keeps its files after the swap, as
-// long as its release is not pruned: name draining releases to [Dir.Prune].
+// durable; without a record it is not a release yet. Whoever resolves current
+// finds a complete release, the old or the new one, at every instant, also
+// after kill -9 or a power cut. Each method that returned nil has done its work
+// for good; one that did not may be called again. A program that resolved
+// current keeps its files after the swap, as long as its release is not
+// pruned: name draining releases to [Dir.Prune].
 //
 // The live release and the one proven last are never deleted.
 //
@@ -54,12 +55,11 @@
 //
 // Env and Secrets are written to a file of mode 0600 in the release (name
 // "env", or Spec.EnvFile), so they are rolled back with it. Variables are
-// sorted and quoted for parsers of dotenv files, such as the npm package
-// dotenv, node --env-file and docker --env-file is not one of them. A shell
-// reads most values alike, but not those with both an apostrophe and a dollar,
-// backquote or backslash: do not source it. The few values that no quoting can
-// carry are refused, by the name of the variable. Secrets appear in no record,
-// log or error.
+// sorted and quoted so that the npm package dotenv and node --env-file read the
+// same bytes. Parsers that know no quotes (docker --env-file) do not, and a
+// shell reads a value with an apostrophe in it differently: do not source it.
+// The few values that no quoting can carry are refused, by the name of the
+// variable. Secrets appear in no record, log or error.
 //
 // The artefact's digest covers paths, types, the executable bit, content and
 // link targets of what From or Fill gave, not the env file: the same artefact

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/masaruk/devops/internal/durable"
 )
@@ -86,19 +87,48 @@ func (d *Dir) protected() (map[string]string, error) {
 	return why, nil
 }
 
-// remove takes a release away: first its name, in one step, then its record,
-// then its files. Each may be missing already.
+// remove takes a release away, in steps that can be continued: its record is
+// set aside, then it loses its name, its record and its files. Each may be
+// missing.
 func (d *Dir) remove(id string) error {
+	aside := d.recordPath(id) + removingSuffix
 	trash := filepath.Join(d.releases(), trashPrefix+id+"-"+rand.Text()[:12])
-	if _, err := os.Lstat(d.path(id)); err == nil {
-		if err := durable.Rename(d.fsys, d.path(id), trash); err != nil {
-			return err
-		}
-	} else if !errors.Is(err, fs.ErrNotExist) {
+	if err := d.setAside(d.recordPath(id), aside); err != nil {
 		return err
 	}
-	if err := durable.RemoveAll(d.fsys, d.recordPath(id)); err != nil {
+	if err := d.setAside(d.path(id), trash); err != nil {
+		return err
+	}
+	if err := durable.RemoveAll(d.fsys, aside); err != nil {
 		return err
 	}
 	return durable.RemoveAll(d.fsys, trash)
+}
+
+// setAside renames what is there.
+func (d *Dir) setAside(name, aside string) error {
+	if _, err := os.Lstat(name); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	return durable.Rename(d.fsys, name, aside)
+}
+
+// finishRemovals continues what a killed process had begun.
+func (d *Dir) finishRemovals() error {
+	entries, err := os.ReadDir(d.records())
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		id, ok := strings.CutSuffix(e.Name(), ".json"+removingSuffix)
+		if !ok {
+			continue
+		}
+		if err := d.remove(id); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -90,24 +90,41 @@ func (d *Dir) load(id string) (*Release, error) {
 	path := d.recordPath(id)
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, &Error{"read record of", id, path, err}
+		return nil, &Error{Path: path, Err: err}
 	}
 	s := stored{Release: &Release{}}
 	err = json.Unmarshal(data, &s)
 	switch {
 	case s.Version > recordVersion:
 		err = ErrVersion
-	case err == nil && (s.Version < 1 || s.ID != id || len(s.Events) == 0):
+	case err != nil:
+		err = fmt.Errorf("the record cannot be read, restore it from a copy: %w", err)
+	case s.Version < 1 || s.ID != id || len(s.Events) == 0:
 		err = errors.New("the file is not the record of this release; restore it from a copy")
 	}
 	if err != nil {
-		return nil, &Error{"read record of", id, path, err}
+		return nil, &Error{Path: path, Err: err}
 	}
 	s.Path = d.path(id)
 	if _, err := os.Stat(s.Path); err != nil {
-		return nil, &Error{"find", id, s.Path, err}
+		return nil, &Error{Path: s.Path, Err: err}
 	}
 	return s.Release, nil
+}
+
+// recorded returns the ids that have a record.
+func (d *Dir) recorded() ([]string, error) {
+	entries, err := os.ReadDir(d.records())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	var ids []string
+	for _, e := range entries {
+		if id, ok := strings.CutSuffix(e.Name(), ".json"); ok && checkID(id) == nil {
+			ids = append(ids, id)
+		}
+	}
+	return ids, nil
 }
 
 // save makes the record durable.
@@ -142,17 +159,13 @@ func (d *Dir) Get(id string) (*Release, error) {
 // read is yielded as an error, and the others follow.
 func (d *Dir) List() iter.Seq2[*Release, error] {
 	return func(yield func(*Release, error) bool) {
-		entries, err := os.ReadDir(d.records())
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		ids, err := d.recorded()
+		if err != nil {
 			yield(nil, d.wrap("list", "", err))
 			return
 		}
 		var list []*Release
-		for _, e := range entries {
-			id, ok := strings.CutSuffix(e.Name(), ".json")
-			if !ok || checkID(id) != nil {
-				continue
-			}
+		for _, id := range ids {
 			r, err := d.load(id)
 			switch {
 			case err == nil:

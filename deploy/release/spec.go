@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"path/filepath"
 	"slices"
@@ -63,9 +64,7 @@ func (s *Spec) encodeEnv() ([]byte, error) {
 	}
 	values := map[string]string{}
 	var errs []error
-	for name, value := range s.Env {
-		values[name] = value
-	}
+	maps.Copy(values, s.Env)
 	for name, value := range s.Secrets {
 		if _, twice := values[name]; twice {
 			errs = append(errs, fmt.Errorf("variable %s is in Env and in Secrets: %w", name, ErrSpec))

@@ -20,6 +20,8 @@ import (
 const (
 	stagingPrefix = ".staging-"
 	trashPrefix   = ".trash-"
+
+	removingSuffix = ".removing" // of a record
 )
 
 // Spec says what a release consists of.

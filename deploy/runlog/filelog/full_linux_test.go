@@ -79,7 +79,7 @@ func TestFullDisk(t *testing.T) {
 // TestFileSizeLimit needs no rights: another process limits itself.
 func TestFileSizeLimit(t *testing.T) {
 	dir := t.TempDir()
-	cmd, out := start(t, "limited", dir)
+	cmd, out, _ := start(t, "limited", dir)
 	require.True(t, out.Scan())
 	require.Equal(t, "ok", out.Text())
 	require.NoError(t, cmd.Wait())

@@ -3,9 +3,11 @@ package filelog_test
 import (
 	"context"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -42,6 +44,29 @@ func TestContract(t *testing.T) {
 func TestContractOnSharedStorage(t *testing.T) {
 	dir := t.TempDir()
 	runlogtest.Run(t, func() (deploy.Log, error) { return filelog.New(dir, nil) })
+}
+
+// twins are two processes as one log: each call goes to the other one.
+type twins struct {
+	logs  [2]*filelog.Log
+	calls atomic.Int64
+}
+
+func (w *twins) next() *filelog.Log { return w.logs[w.calls.Add(1)%2] }
+
+func (w *twins) Append(ctx context.Context, stream string, seq uint64, rec []byte) error {
+	return w.next().Append(ctx, stream, seq, rec)
+}
+
+func (w *twins) Read(ctx context.Context, stream string, from uint64) iter.Seq2[[]byte, error] {
+	return w.next().Read(ctx, stream, from)
+}
+
+func TestContractOfTwoProcesses(t *testing.T) {
+	runlogtest.Run(t, func() (deploy.Log, error) {
+		dir := t.TempDir()
+		return &twins{logs: [2]*filelog.Log{newLog(t, dir), newLog(t, dir)}}, nil
+	})
 }
 
 func TestFiles(t *testing.T) {
@@ -100,13 +125,18 @@ func TestOthersAppend(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want[n-1:], got)
 	}
-	// Replaced by a shorter file, as after a restore.
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "new"), append(rec(1), '\n'), 0o600))
-	require.NoError(t, os.Rename(filepath.Join(dir, "new"), filepath.Join(dir, "s.jsonl")))
-	for _, l := range []*filelog.Log{a, b} {
-		got, err := read(l, "s", 1)
-		require.NoError(t, err)
-		require.Equal(t, want[:1], got)
+	// Replaced by another file, as after a restore: longer, then shorter.
+	for _, text := range []string{strings.Repeat("{\"other\":1}\n", 20), "{\"other\":1}\n"} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "new"), []byte(text), 0o600))
+		require.NoError(t, os.Rename(filepath.Join(dir, "new"), filepath.Join(dir, "s.jsonl")))
+		for _, l := range []*filelog.Log{a, b} {
+			got, err := read(l, "s", 1)
+			require.NoError(t, err)
+			require.Equal(t, text, strings.Join(got, "\n")+"\n")
+			got, err = read(l, "s", 12)
+			require.NoError(t, err)
+			require.Len(t, got, max(0, strings.Count(text, "\n")-11))
+		}
 	}
 	require.NoError(t, a.Append(t.Context(), "s", 2, rec(2)))
 }

@@ -148,6 +148,24 @@ func TestKillThenPowerCut(t *testing.T) {
 	require.GreaterOrEqual(t, kills, 12)
 }
 
+// A Log that has been at the file all the time reads what another process left
+// when it was killed before its sync.
+func TestPowerCutAfterReadingOfOthers(t *testing.T) {
+	dir := t.TempDir()
+	rec, err := powercut.New(dir)
+	require.NoError(t, err)
+	l := newLogOn(t, rec, dir)
+	require.NoError(t, appendUntil(rec, l, 1))
+	rec.KillAfter(4) // open and sync to read, open and write to append
+	require.ErrorIs(t, appendUntil(rec, newLogOn(t, rec, dir), 2), powercut.ErrKilled)
+	rec.KillAfter(-1)
+	require.NoError(t, appendUntil(rec, l, 2)) // only reads
+	recording := rec.Recording()
+	name := "log/api/stg.jsonl"
+	require.Equal(t, []string{"write " + name, "sync " + name, `mark "2"`}, recording.Ops()[len(recording.Ops())-3:])
+	require.NoError(t, recording.Check(nil, survived), "%q", recording.Ops())
+}
+
 // What was torn is kept, whenever the power goes while it is moved aside.
 func TestPowerCutWhileMovingAside(t *testing.T) {
 	needed := map[int]bool{}

@@ -40,15 +40,17 @@ func TestMain(m *testing.M) {
 	}
 }
 
-func start(t *testing.T, role, dir string, extra ...string) (*exec.Cmd, *bufio.Scanner) {
+func start(t *testing.T, role, dir string, extra ...string) (*exec.Cmd, *bufio.Scanner, io.Closer) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(append(os.Environ(), "FILELOG_TEST_ROLE="+role, "FILELOG_TEST_DIR="+dir), extra...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
+	in, err := cmd.StdinPipe()
+	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
-	return cmd, bufio.NewScanner(out)
+	return cmd, bufio.NewScanner(out), in
 }
 
 // child appends until the stream has FILELOG_TEST_COUNT records, and prints
@@ -60,6 +62,12 @@ func child(dir string) error {
 	}
 	l, err := filelog.New(dir, nil)
 	if err != nil {
+		return err
+	}
+	if _, err := fmt.Println("ready"); err != nil {
+		return err
+	}
+	if _, err := io.ReadAll(os.Stdin); err != nil { // until all are ready
 		return err
 	}
 	next := 1
@@ -103,17 +111,22 @@ func owners(t *testing.T, dir string) []int {
 }
 
 func TestProcessesRace(t *testing.T) {
-	const count = 60
+	const count = 100
 	dir := t.TempDir()
 	acked := make([]int, count)
 	type racer struct {
 		cmd *exec.Cmd
 		out *bufio.Scanner
+		in  io.Closer
 	}
 	var racers []racer
 	for range 2 {
-		cmd, out := start(t, "append", dir, "FILELOG_TEST_COUNT="+strconv.Itoa(count))
-		racers = append(racers, racer{cmd, out})
+		cmd, out, in := start(t, "append", dir, "FILELOG_TEST_COUNT="+strconv.Itoa(count))
+		require.True(t, out.Scan())
+		racers = append(racers, racer{cmd, out, in})
+	}
+	for _, r := range racers {
+		require.NoError(t, r.in.Close())
 	}
 	for _, r := range racers {
 		for r.out.Scan() {
@@ -135,7 +148,9 @@ func TestKilledProcesses(t *testing.T) {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	acked := map[int]int{}
 	for range 8 {
-		cmd, out := start(t, "append", dir, "FILELOG_TEST_COUNT=1000000")
+		cmd, out, in := start(t, "append", dir, "FILELOG_TEST_COUNT=1000000")
+		require.True(t, out.Scan())
+		require.NoError(t, in.Close())
 		for left := 1 + rng.IntN(8); out.Scan(); left-- {
 			n, err := strconv.Atoi(out.Text())
 			require.NoError(t, err)

@@ -98,26 +98,6 @@ func TestTornAgain(t *testing.T) {
 	require.Len(t, got, 4)
 }
 
-// An append of another process is not taken for a torn record.
-func TestReadWaitsForAnAppend(t *testing.T) {
-	dir := t.TempDir()
-	name := filepath.Join(dir, "a.jsonl")
-	require.NoError(t, os.WriteFile(name, []byte("{\"n\":1}\n{\"n\""), 0o600))
-	release := holdLock(t, name)
-	done := make(chan error)
-	go func() {
-		_, err := read(newLog(t, dir), "a", 1)
-		done <- err
-	}()
-	f, err := os.OpenFile(name, os.O_APPEND|os.O_WRONLY, 0)
-	require.NoError(t, err)
-	_, err = f.Write([]byte(":2}\n"))
-	require.NoError(t, err)
-	require.NoError(t, f.Close())
-	release()
-	require.NoError(t, <-done)
-}
-
 // A last line damaged otherwise was acknowledged: it stays for the hash chain.
 func TestEditedLastLineIsNotTorn(t *testing.T) {
 	dir := t.TempDir()
