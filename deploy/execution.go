@@ -19,6 +19,7 @@ type execution struct {
 	events  *dispatcher
 	probe   *availability
 	steps   map[string]Step
+	index   map[string]int // into plan.Steps, by name
 	began   time.Time
 	held    bool // for a person
 	stuck   bool // not everything could be undone
@@ -40,6 +41,7 @@ func (x *execution) recordedPlan() Description {
 // run starts or continues the run and brings it as far as it goes.
 func (x *execution) run(ctx context.Context) (*Report, error) {
 	x.began = time.Now()
+	x.index = x.plan.index()
 	x.steps = make(map[string]Step, len(x.plan.Steps))
 	for _, s := range x.plan.Steps {
 		x.steps[s.Name] = s
@@ -206,12 +208,11 @@ func (x *execution) neededBy(name string, stuck map[string]bool) bool {
 	if len(stuck) == 0 {
 		return false
 	}
-	index := x.plan.index()
 	for other := range stuck {
-		if _, known := index[other]; !known {
+		if _, known := x.index[other]; !known {
 			return true // nobody can tell what it needed
 		}
-		if x.plan.ancestors(index[other])[index[name]] {
+		if x.plan.waitsFor(x.index[other], x.index[name], x.index) {
 			return true
 		}
 	}

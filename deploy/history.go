@@ -8,7 +8,7 @@ import (
 )
 
 // history is what the records of a stream tell: the last run of the service
-// in the environment in full, and the outcome of those before it.
+// in the environment, and those before it.
 type history struct {
 	ended     map[RunID]*runState
 	last      *runState // nil before the first run

@@ -213,7 +213,7 @@ func TestKillMatrix(t *testing.T) {
 			require.NoError(t, err)
 			t.Logf("%d kill points", points)
 			require.GreaterOrEqual(t, points, c.points)
-			for _, at := range sample(t, points, 10) {
+			for _, at := range sample(t, points, 6) {
 				killAndRunAgain(t, at, c.env, c.want, c.live)
 			}
 		})

@@ -35,13 +35,14 @@ type Log interface {
 	// if the stream holds exactly seq-1 records, and returns an error that
 	// wraps [ErrConflict] otherwise. When it returns nil the record is
 	// durable. After any other error the record may or may not be there: the
-	// caller reads the stream again before it goes on. Append does not keep
-	// rec.
+	// caller reads the stream again before it goes on; where ctx had ended,
+	// the error wraps its cause. Append does not keep rec, and works while
+	// somebody reads.
 	Append(ctx context.Context, stream string, seq uint64, rec []byte) error
 
 	// Read yields the records from number from (1 is the first) in order and
 	// stops at the first error. Where the stream ends in a torn record, the
-	// last pair is (nil, error wrapping [ErrTorn]). The caller may keep the
-	// records.
+	// last pair is (nil, error wrapping [ErrTorn]). What it yields is
+	// durable. The caller may keep the records.
 	Read(ctx context.Context, stream string, from uint64) iter.Seq2[[]byte, error]
 }

@@ -101,7 +101,7 @@ type PlanError struct {
 	Err     error // joined
 }
 
-// Error lists one problem a line.
+// Error lists the problems, parted by semicolons.
 func (e *PlanError) Error() string {
 	return fmt.Sprintf("plan %q: %s", e.Service, strings.ReplaceAll(e.Err.Error(), "\n", "; "))
 }
@@ -189,7 +189,7 @@ func (s Step) validateCrash(at string) []error {
 // before its readers start.
 func (p Plan) validateBinds() []error {
 	var errs []error
-	provider := map[string]int{}
+	index, provider := p.index(), map[string]int{}
 	for i, s := range p.Steps {
 		for _, name := range s.Provides {
 			if !nameRE.MatchString(name) {
@@ -203,16 +203,12 @@ func (p Plan) validateBinds() []error {
 		}
 	}
 	for i, s := range p.Steps {
-		if len(s.Binds) == 0 {
-			continue
-		}
-		before := p.ancestors(i)
 		for _, name := range s.Binds {
 			from, ok := provider[name]
 			switch {
 			case !ok:
 				errs = append(errs, fmt.Errorf("field Steps[%d] %q: Binds %q, which no step provides", i, s.Name, name))
-			case from != i && !before[from]:
+			case from != i && !p.waitsFor(i, from, index):
 				errs = append(errs, fmt.Errorf("field Steps[%d] %q: Binds %q of step %q, which it does not need", i, s.Name, name, p.Steps[from].Name))
 			}
 		}
@@ -306,23 +302,24 @@ func place(p Plan, waiting []int, after [][]int) ([]int, error) {
 	return nil, fmt.Errorf("field Steps: Needs form a cycle through %s", strings.Join(in, ", "))
 }
 
-// ancestors returns the steps that are done before step i starts.
-func (p Plan) ancestors(i int) map[int]bool {
-	index := p.index()
-	before := map[int]bool{}
-	open := []int{i}
-	for len(open) > 0 {
+// waitsFor tells whether step i starts only after step target is done.
+func (p Plan) waitsFor(i, target int, index map[string]int) bool {
+	seen := map[int]bool{}
+	for open := []int{i}; len(open) > 0; {
 		next := open[len(open)-1]
 		open = open[:len(open)-1]
 		of, _ := p.needs(next, index)
 		for _, n := range of {
-			if !before[n] {
-				before[n] = true
+			if n == target {
+				return true
+			}
+			if !seen[n] {
+				seen[n] = true
 				open = append(open, n)
 			}
 		}
 	}
-	return before
+	return false
 }
 
 // indexHeap is a sorted slice: plans are small, and most are chains, where it

@@ -9,8 +9,8 @@
 //		// "written" it must find the data
 //	}
 //
-// A [Recorder] is a [durable.FS] that performs each operation for real and
-// records it. [Recording.States] yields, for every prefix of the operations,
+// A [Recorder] is a [durable.FS] that performs each operation for real, but for
+// the waiting of a sync, and records it. [Recording.States] yields, for every prefix of the operations,
 // directories as a power cut after them may leave:
 //
 //   - each change of a directory that was not followed by SyncDir is there or

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 )
 
 // Recording is a sequence of operations.
@@ -37,6 +38,9 @@ type Options struct {
 	Samples int
 	// Seed chooses the samples.
 	Seed uint64
+	// From is the number of operations that are done before the first cut;
+	// zero is none.
+	From int
 }
 
 // Ops names the operations in order.
@@ -61,10 +65,16 @@ func (r *Recording) Syncs() []int {
 	return found
 }
 
-// Without returns the recording without operation i, as if a sync had been
+// Without returns the recording without some operations, as if a sync had been
 // forgotten.
-func (r *Recording) Without(i int) *Recording {
-	return &Recording{start: r.start, root: r.root, ops: slices.Delete(slices.Clone(r.ops), i, i+1)}
+func (r *Recording) Without(indices ...int) *Recording {
+	left := &Recording{start: r.start, root: r.root}
+	for i, o := range r.ops {
+		if !slices.Contains(indices, i) {
+			left.ops = append(left.ops, o)
+		}
+	}
+	return left
 }
 
 // States yields the states that a power cut at any time may leave, each in a
@@ -91,6 +101,9 @@ func (r *Recording) States(opts *Options) iter.Seq2[State, error] {
 		marks, last := []string(nil), "nothing"
 		for i := 0; ; i++ {
 			for _, fates := range d.fates(rng, samples) {
+				if i < opts.From {
+					break
+				}
 				t := d.tree(r.root, fates)
 				sum := t.digest(len(marks))
 				if seen[sum] {
@@ -140,6 +153,9 @@ func (d *disk) fates(rng *rand.Rand, samples int) [][]fate {
 	}
 	for i := range n {
 		for h := lost; h < hows; h++ {
+			if d.pending[i].kind != opWrite && h != lost {
+				break
+			}
 			one := all(kept)
 			one[i].how = h
 			list = append(list, one)
@@ -187,11 +203,12 @@ func (d *disk) lost(o *op, fates []fate) bool {
 }
 
 func (d *disk) describe(last string, fates []fate) string {
-	text := "after " + last
+	parts := []string{"after " + last}
 	for i, o := range d.pending {
-		text += fmt.Sprintf("; %s: %s", o, [...]string{"there", "lost", "torn", "torn and zeroed", "holed"}[fates[i].how])
+		became := [...]string{"there", "lost", "torn", "torn and zeroed", "holed"}[fates[i].how]
+		parts = append(parts, o.String()+": "+became)
 	}
-	return text
+	return strings.Join(parts, "; ")
 }
 
 // digest identifies a tree.

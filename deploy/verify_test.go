@@ -82,7 +82,7 @@ func TestDecisionsThatCannotBeMeantAreRefused(t *testing.T) {
 		d    deploy.Decision
 	}{
 		`step "a" is not interrupted`:  {"a", deploy.Decision{Answer: deploy.AnswerDone, By: "ada"}},
-		`step "c" is not interrupted`:  {"c", deploy.Decision{Answer: deploy.AnswerRepeat, By: "ada"}},
+		`no step "c" was begun`:        {"c", deploy.Decision{Answer: deploy.AnswerRepeat, By: "ada"}},
 		"needs the name of a step":     {"", deploy.Decision{Answer: deploy.AnswerDone, By: "ada"}},
 		"needs the Digest of the plan": {"", deploy.Decision{Answer: deploy.AnswerOverride, By: "ada"}},
 		"none of done, repeat":         {"b", deploy.Decision{Answer: "perhaps", By: "ada"}},
