@@ -115,8 +115,8 @@ func (s *secretSearch) typ(t reflect.Type) (string, bool) {
 		}
 		return s.typ(t.Elem())
 	case reflect.Struct:
-		for i := range t.NumField() {
-			if f := t.Field(i); shown(f) {
+		for f := range t.Fields() {
+			if shown(f) {
 				if path, found := s.typ(f.Type); found {
 					return "." + f.Name + path, true
 				}

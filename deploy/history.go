@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 )
 
@@ -171,9 +172,7 @@ func (s *runState) outcomeOf(r *record) {
 	a.done = true
 	if r.Phase == PhaseForward {
 		s.done = append(s.done, r.Step)
-		for name, raw := range r.Outputs {
-			s.outputs[name] = raw
-		}
+		maps.Copy(s.outputs, r.Outputs)
 	}
 }
 

@@ -42,16 +42,17 @@ func chain(err error) string {
 	if err == nil {
 		return ""
 	}
-	text := fmt.Sprintf("%v\n%+v\n", err, err)
+	var text strings.Builder
+	text.WriteString(fmt.Sprintf("%v\n%+v\n", err, err))
 	switch u := err.(type) {
 	case interface{ Unwrap() error }:
-		text += chain(u.Unwrap())
+		text.WriteString(chain(u.Unwrap()))
 	case interface{ Unwrap() []error }:
 		for _, e := range u.Unwrap() {
-			text += chain(e)
+			text.WriteString(chain(e))
 		}
 	}
-	return text
+	return text.String()
 }
 
 type saysInSpec struct {

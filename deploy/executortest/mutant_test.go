@@ -266,11 +266,14 @@ func longTail(ctx context.Context, good deploy.Executor, cmd deploy.Command) (de
 func writerKills(ctx context.Context, good deploy.Executor, cmd deploy.Command) (deploy.Result, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	ended := make(chan struct{})
+	defer close(ended)
 	out := cmd.Stdout
 	cmd.Stdout = writerFunc(func(p []byte) (int, error) {
 		n, err := out.Write(p)
 		if err != nil {
 			cancel(err)
+			<-ended // nobody reads on, so the command cannot be faster than its end
 		}
 		return n, err
 	})

@@ -129,8 +129,10 @@ func (s *Server) swap(ctx context.Context, q SwapRequest) (SwapResult, error) {
 		return res, nil
 	}
 	if err := s.awaitDrains(ctx, &res, drains); err != nil {
-		return res, &Error{Op: "swap", Subject: q.To.String(),
-			Err: fmt.Errorf("%s has the traffic, %s still drains: %w", res.To, res.From, err)}
+		return res, &Error{
+			Op: "swap", Subject: q.To.String(),
+			Err: fmt.Errorf("%s has the traffic, %s still drains: %w", res.To, res.From, err),
+		}
 	}
 	return res, nil
 }
