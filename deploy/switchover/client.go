@@ -59,10 +59,12 @@ func (c *Client) Swap(ctx context.Context, q SwapRequest) (SwapResult, error) {
 }
 
 // Stop ends the switchover and with it the service: it returns when requests
-// in flight have ended and the public address is closed. The state file
-// stays.
-func (c *Client) Stop(ctx context.Context) error {
-	return c.call(ctx, "stop", http.MethodPost, "/v1/stop", nil, &struct{}{})
+// in flight have ended and the public address is closed, with the last counts.
+// The state file stays.
+func (c *Client) Stop(ctx context.Context) (Status, error) {
+	var st Status
+	err := c.call(ctx, "stop", http.MethodPost, "/v1/stop", nil, &st)
+	return st, err
 }
 
 // Await returns the first Status that a switchover on the socket gives. It

@@ -47,7 +47,7 @@ func (s *Server) handleStop(w http.ResponseWriter, r *http.Request) {
 	s.stop()
 	select {
 	case <-s.left:
-		reply(w, http.StatusOK, struct{}{})
+		reply(w, http.StatusOK, s.ownStatus())
 	case <-r.Context().Done():
 	}
 }

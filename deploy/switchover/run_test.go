@@ -212,7 +212,8 @@ func TestKilledSwitchoverGoesOnWhereItWas(t *testing.T) {
 	require.Equal(t, v1, st.Live)
 	require.Equal(t, "v1", get(t, addr).release)
 
-	require.NoError(t, c.Stop(t.Context()))
+	_, err = c.Stop(t.Context())
+	require.NoError(t, err)
 	_, err = os.Stat(socket)
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	require.NoError(t, second.await(t))
@@ -222,11 +223,13 @@ func TestKilledSwitchoverGoesOnWhereItWas(t *testing.T) {
 func TestFreePortIsKept(t *testing.T) {
 	socket := socketPath(t)
 	first := start(t, socket, Options{})
-	require.NoError(t, first.Stop(t.Context()))
+	_, err := first.Stop(t.Context())
+	require.NoError(t, err)
 	first.await(t)
 	second := start(t, socket, Options{})
 	require.Equal(t, first.addr, second.addr)
-	require.NoError(t, second.Stop(t.Context()))
+	_, err = second.Stop(t.Context())
+	require.NoError(t, err)
 	second.await(t)
 	l, err := net.Listen("tcp", first.addr)
 	require.NoError(t, err)
@@ -292,7 +295,7 @@ func TestStopLetsRequestsEnd(t *testing.T) {
 	go func() { slow <- get(t, r.addr) }()
 	<-old.arrived
 	stopped := make(chan error, 1)
-	go func() { stopped <- r.Stop(t.Context()) }()
+	go func() { _, err := r.Stop(t.Context()); stopped <- err }()
 	eventually(t, func() bool {
 		c, err := net.Dial("tcp", r.addr)
 		if err == nil {

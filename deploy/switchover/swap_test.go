@@ -236,7 +236,8 @@ func TestServiceCanBeTakenOutOfTraffic(t *testing.T) {
 	close(v1.open)
 	require.Equal(t, 200, (<-slow).status)
 	require.Equal(t, Backend{}, status(t, r.Client).Live)
-	require.NoError(t, r.Stop(t.Context()))
+	_, err = r.Stop(t.Context())
+	require.NoError(t, err)
 	r.await(t)
 	require.Equal(t, Backend{}, status(t, start(t, r.socket, Options{}).Client).Live)
 }

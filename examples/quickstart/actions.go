@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/masaruk/devops/deploy"
@@ -27,6 +28,7 @@ type build struct {
 	Version string `json:"version"`
 	Source  string `json:"source"`
 	Go      bool   `json:"go"`
+	Own     bool   `json:"own"` // a built-in version
 	Out     string `json:"out"`
 }
 
@@ -71,11 +73,36 @@ func (b *build) compile(ctx context.Context, c *deploy.Call) error {
 		}
 	}
 	cmd := deploy.Exec{Command: deploy.Command{
-		Argv: []string{tool, "build", "-trimpath", "-o", filepath.Join(b.Out, "run"), "."},
+		Argv: []string{tool, "build", "-trimpath", "-buildvcs=false", "-o", filepath.Join(b.Out, "run"), "."},
 		Dir:  source,
-		Env:  environment("GOFLAGS", "GOPATH", "GOCACHE", "GOMODCACHE", "GOPROXY", "GOTOOLCHAIN"),
+		Env:  goEnvironment(),
 	}}
-	return cmd.Run(ctx, c)
+	if b.Own || source != b.Source { // no go.work above the state folder has a say
+		cmd.Command.Env["GOWORK"] = "off"
+	}
+	if err := cmd.Run(ctx, c); err != nil {
+		return err
+	}
+	info, err := os.Stat(filepath.Join(b.Out, "run"))
+	if err == nil && info.Mode()&0o111 == 0 {
+		err = fmt.Errorf("the Go package in %s is not package main, so there is nothing to run", b.Source)
+	}
+	return err
+}
+
+// goEnvironment is what the go command of this program would see, but for
+// what is none of its business.
+func goEnvironment() map[string]string {
+	var names []string
+	for _, entry := range os.Environ() {
+		name, _, _ := strings.Cut(entry, "=")
+		upper := strings.ToUpper(name)
+		if strings.HasPrefix(upper, "GO") || strings.HasPrefix(upper, "CGO") || strings.HasPrefix(upper, "XDG_") ||
+			strings.HasSuffix(upper, "_PROXY") || strings.HasPrefix(upper, "SSL_CERT") || upper == "CC" {
+			names = append(names, name)
+		}
+	}
+	return environment(names...)
 }
 
 // environment picks variables of this program for a command, PATH and HOME
@@ -232,18 +259,21 @@ func (g *gate) Run(ctx context.Context, c *deploy.Call) error {
 		if localexec.Alive(proc) {
 			return nil
 		}
-		return fmt.Errorf("process %d has ended; the end of its output:\n%s", proc.PID, lastLines(g.log))
+		return fmt.Errorf("process %d has ended; %s", proc.PID, lastLines(g.log))
 	}
 	return health.Run(ctx, c)
 }
 
-// lastLines returns the end of a log file.
+// lastLines returns the end of a log file, as the end of a sentence.
 func lastLines(path string) string {
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		return err.Error()
 	}
-	return string(raw[max(0, len(raw)-600):])
+	if len(raw) == 0 {
+		return "it wrote nothing"
+	}
+	return "its output ends:\n" + strings.TrimSpace(string(raw[max(0, len(raw)-600):])) + "\n"
 }
 
 // activate makes the release the current one.
@@ -265,7 +295,7 @@ func (a *activate) Run(ctx context.Context, _ *deploy.Call) error {
 }
 
 // swap moves the traffic to the release. The switchover asks it for its health
-// once more, swaps, and drains the old one.
+// once more, swaps, and drains the old one while the new one is watched.
 type swap struct {
 	Release string              `json:"release"`
 	From    *switchover.Backend `json:"from"`
@@ -289,7 +319,9 @@ func (s *swap) Run(ctx context.Context, c *deploy.Call) error {
 		return err
 	}
 	to := switchover.Backend{Name: s.Release, Addr: addr}
-	req := switchover.SwapRequest{To: to, From: s.From, Interval: probeInterval / 2, Timeout: patience}
+	// The watch begins at the swap, not after the drain of the old release:
+	// that may take long, and a bad release must not have the time.
+	req := switchover.SwapRequest{To: to, From: s.From, NoWait: true, Interval: probeInterval / 2, Timeout: patience}
 	before := countsOf(st, s.Release) // of an attempt that was undone
 	if st.Live == to {                // an attempt that was cut off
 		req.From, before = &to, deploy.Counts{}
@@ -297,12 +329,8 @@ func (s *swap) Run(ctx context.Context, c *deploy.Call) error {
 	if err := c.Provide("before", before); err != nil {
 		return err
 	}
-	res, err := s.traffic.Swap(ctx, req)
-	if err != nil {
-		return err
-	}
-	c.Printf("%s drained in %s, %d cut", res.From, res.Drain.Round(time.Millisecond), res.Cut)
-	return nil
+	_, err = s.traffic.Swap(ctx, req)
+	return err
 }
 
 // countsOf returns what the switchover counted for a release, the prober's
@@ -318,6 +346,7 @@ type observe struct {
 	Release string `json:"release"`
 
 	traffic *switchover.Client
+	stuck   func(context.Context) error
 }
 
 func (o *observe) Spec() any { return o }
@@ -328,6 +357,7 @@ func (o *observe) Run(ctx context.Context, c *deploy.Call) error {
 		return err
 	}
 	watch := o.Watch
+	watch.Check = o.stuck
 	watch.Counts = func(ctx context.Context) (deploy.Counts, error) {
 		st, err := o.traffic.Status(ctx)
 		if err != nil {
@@ -388,6 +418,7 @@ type retire struct {
 	Keep int      `json:"keep"`
 
 	releases *release.Dir
+	traffic  *switchover.Client
 }
 
 func (r *retire) Spec() any { return r }
@@ -401,7 +432,7 @@ func (r *retire) Preview() []string {
 
 func (r *retire) Run(ctx context.Context, c *deploy.Call) error {
 	if r.Old != nil {
-		if _, err := localexec.Stop(ctx, r.Old.Process, stopGrace); err != nil {
+		if err := r.end(ctx); err != nil {
 			c.Printf("%s could not be ended: %v", r.Old.Release, err)
 		}
 	}
@@ -409,4 +440,20 @@ func (r *retire) Run(ctx context.Context, c *deploy.Call) error {
 		c.Printf("old releases could not be removed: %v", err)
 	}
 	return nil
+}
+
+// end waits until the old release has answered what it was sent, and ends it
+// with whatever it has started.
+func (r *retire) end(ctx context.Context) error {
+	st, err := r.traffic.Status(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := r.traffic.Swap(ctx, switchover.SwapRequest{To: st.Live, Proven: true}); err != nil {
+		return err
+	}
+	if _, err := localexec.Stop(ctx, r.Old.Process, stopGrace); err != nil {
+		return err
+	}
+	return endMarked(ctx, r.Old.Process.Marker)
 }

@@ -20,8 +20,11 @@ type tally struct {
 // that they keep, and never ask again for an answer that went wrong.
 type clients struct {
 	url    string
+	post   bool // every second request
 	mu     sync.Mutex
-	counts map[string]tally // by the release that answered; "" for no answer
+	counts map[string]tally  // by the release that answered; "" where it named none
+	lost   int               // requests that got no answer
+	began  map[int]time.Time // of the requests that wait for one, by client
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 }
@@ -32,8 +35,24 @@ const (
 	clientPause = 10 * time.Millisecond
 )
 
-func newClients(addr string) *clients {
-	return &clients{url: "http://" + addr + "/orders", counts: map[string]tally{}}
+// newClients returns clients that ask a service of which nothing is known but
+// its address, or, where they know it, also send it orders.
+func newClients(addr string, known bool) *clients {
+	c := &clients{url: "http://" + addr + "/", post: known, counts: map[string]tally{}, began: map[int]time.Time{}}
+	if known {
+		c.url += "orders"
+	}
+	return c
+}
+
+// longestWait is how long the oldest request has waited for its answer.
+func (c *clients) longestWait() (longest time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, began := range c.began {
+		longest = max(longest, time.Since(began))
+	}
+	return longest
 }
 
 // start lets the clients ask; a second call does nothing.
@@ -45,8 +64,8 @@ func (c *clients) start() {
 	}
 	var ctx context.Context
 	ctx, c.cancel = context.WithCancel(context.Background())
-	for range clientCount {
-		c.wg.Go(func() { c.ask(ctx) })
+	for id := range clientCount {
+		c.wg.Go(func() { c.ask(ctx, id) })
 	}
 }
 
@@ -61,21 +80,21 @@ func (c *clients) stop() {
 	}
 }
 
-func (c *clients) snapshot() map[string]tally {
+func (c *clients) snapshot() (counts map[string]tally, lost int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return maps.Clone(c.counts)
+	return maps.Clone(c.counts), c.lost
 }
 
-func (c *clients) ask(ctx context.Context) {
+func (c *clients) ask(ctx context.Context, id int) {
 	transport := &http.Transport{MaxIdleConnsPerHost: 1}
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport, Timeout: 30 * time.Second}
 	tick := time.NewTicker(clientPause)
 	defer tick.Stop()
 	for n := 0; ctx.Err() == nil; n++ {
-		release, ok := request(client, c.url, n%2 == 1)
-		c.count(release, ok)
+		c.begin(id)
+		c.count(id, request(client, c.url, c.post && n%2 == 1))
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -83,34 +102,51 @@ func (c *clients) ask(ctx context.Context) {
 	}
 }
 
+// answer is what came of one request.
+type answer struct {
+	release  string
+	lost, ok bool
+}
+
 // request asks once. It is not cut off at the end of the run: an answer that
 // is on its way is waited for, so that both sides count it.
-func request(client *http.Client, url string, post bool) (release string, ok bool) {
+func request(client *http.Client, url string, post bool) answer {
 	method, body := http.MethodGet, io.Reader(http.NoBody)
 	if post {
 		method, body = http.MethodPost, strings.NewReader(`{"item":"tea","count":2}`)
 	}
 	req, err := http.NewRequest(method, url, body)
 	if err != nil {
-		return "", false
+		return answer{lost: true}
 	}
 	req.GetBody = nil // nothing is sent twice
 	resp, err := client.Do(req)
 	if err != nil {
-		return "", false
+		return answer{lost: true}
 	}
 	defer resp.Body.Close()
 	_, err = io.Copy(io.Discard, resp.Body)
-	return resp.Header.Get("X-Release"), err == nil && resp.StatusCode < 500
+	return answer{release: resp.Header.Get(releaseHeader), ok: err == nil && resp.StatusCode < 500}
 }
 
-func (c *clients) count(release string, ok bool) {
+func (c *clients) begin(id int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	t := c.counts[release]
+	c.began[id] = time.Now()
+}
+
+func (c *clients) count(id int, a answer) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.began, id)
+	if a.lost {
+		c.lost++
+		return
+	}
+	t := c.counts[a.release]
 	t.Requests++
-	if !ok {
+	if !a.ok {
 		t.Failed++
 	}
-	c.counts[release] = t
+	c.counts[a.release] = t
 }

@@ -7,4 +7,6 @@ import (
 	"os"
 )
 
+const lockName = ".quickstart"
+
 func lockDir(string) (*os.File, error) { return nil, errors.ErrUnsupported }

@@ -10,10 +10,13 @@ import (
 	"syscall"
 )
 
+// lockName is also the sign that a folder is a quickstart's.
+const lockName = ".quickstart"
+
 // lockDir keeps a second quickstart away from the state folder. The system
 // gives the lock back when the program ends, in whatever way.
 func lockDir(dir string) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("-dir: %w", err)
 	}

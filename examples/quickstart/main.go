@@ -34,6 +34,8 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop)   // a second one ends the program at once
+	signal.Ignore(syscall.SIGPIPE) // a reader that goes away does not end the run
 	exit(run(ctx, opts, os.Stdout))
 }
 

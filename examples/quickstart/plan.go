@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"fmt"
 	"path/filepath"
 	"time"
 
@@ -43,7 +45,7 @@ func (q *quickstart) plan(v version, from switchover.Backend, old *serving) depl
 		Steps: []deploy.Step{
 			{
 				Name: "build", Kind: deploy.KindBuild, InFlight: deploy.Repeat,
-				Do: &build{Version: v.Name, Source: v.Dir, Go: v.Go, Out: artefact}, Timeout: 5 * time.Minute,
+				Do: &build{Version: v.Name, Source: v.Dir, Go: v.Go, Own: q.opts.releases == "", Out: artefact}, Timeout: 5 * time.Minute,
 			},
 			{
 				Name: "place", Kind: deploy.KindPlace, InFlight: deploy.Repeat,
@@ -74,7 +76,7 @@ func (q *quickstart) plan(v version, from switchover.Backend, old *serving) depl
 			{
 				Name: "watch", Kind: deploy.KindWatch, InFlight: deploy.Repeat, Binds: []string{"before"},
 				Do: &observe{
-					Release: v.Name, traffic: q.traffic,
+					Release: v.Name, traffic: q.traffic, stuck: q.stuck,
 					Watch: deploy.Watch{For: watchFor, Interval: watchInterval, MinRequests: watchRequests},
 				},
 			},
@@ -84,8 +86,22 @@ func (q *quickstart) plan(v version, from switchover.Backend, old *serving) depl
 			},
 			{
 				Name: "retire", Kind: deploy.KindCleanup, InFlight: deploy.Repeat,
-				Do: &retire{Old: old, Keep: keepReleases, releases: q.releases},
+				Do: &retire{Old: old, Keep: keepReleases, releases: q.releases, traffic: q.traffic},
 			},
 		},
 	}
+}
+
+// stuckAfter is how long a request of the quickstart's own clients may wait
+// for its answer: counts tell only of requests that have ended.
+const stuckAfter = 1500 * time.Millisecond
+
+func (q *quickstart) stuck(context.Context) error {
+	if q.users == nil {
+		return nil
+	}
+	if waits := q.users.longestWait(); waits > stuckAfter {
+		return fmt.Errorf("a request has waited %s for its answer", waits.Round(time.Millisecond))
+	}
+	return nil
 }

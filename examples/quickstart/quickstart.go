@@ -11,7 +11,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/masaruk/devops/deploy"
 	"github.com/masaruk/devops/deploy/executor/localexec"
@@ -32,7 +31,6 @@ type quickstart struct {
 	opts     options
 	out      io.Writer
 	dir      string
-	socket   string
 	marker   string // begins the marker of every process
 	exec     *localexec.Executor
 	log      *filelog.Log
@@ -40,69 +38,110 @@ type quickstart struct {
 	traffic  *switchover.Client
 	session  *session
 	versions []version
-	recovery []string // what was done about an earlier program, for the report
+	users    *clients
 }
 
 func run(ctx context.Context, opts options, out io.Writer) error {
-	q, err := open(opts, out)
-	if err != nil {
+	q := &quickstart{opts: opts, out: out}
+	if err := q.checkReport(); err != nil {
 		return err
 	}
-	lock, err := lockDir(q.dir)
+	lock, err := q.openDir()
 	if err != nil {
 		return err
 	}
 	defer lock.Close()
-	if err := q.findReleases(); err != nil {
+	if err := q.open(); err != nil {
 		return err
 	}
 	if err := q.enter(ctx); err != nil {
 		return err
 	}
-	users := newClients(reachable(q.session.Addr))
-	if q.session.Serving != nil {
-		users.start()
+	q.users = newClients(reachable(q.session.Addr), opts.releases == "")
+	if st, err := q.traffic.Status(ctx); err == nil && st.Live != (switchover.Backend{}) {
+		q.users.start()
 	}
-	err = q.releaseAll(ctx, users)
-	users.stop()
+	err = q.releaseAll(ctx)
+	q.users.stop()
 	if err != nil {
 		return q.explain(err)
 	}
-	return q.end(ctx, users)
+	return q.end(ctx)
 }
 
-// open prepares the tools and touches nothing but the state folder.
-func open(opts options, out io.Writer) (*quickstart, error) {
-	q := &quickstart{opts: opts, out: out}
-	if err := q.openDir(); err != nil {
-		return nil, err
+// checkReport finds out before the run whether its report can be written.
+func (q *quickstart) checkReport() error {
+	if q.opts.report == "" {
+		return nil
 	}
-	q.marker = markerOf(q.dir)
-	q.socket = filepath.Join(q.dir, "switchover", "socket")
-	if len(q.socket) > 100 { // the system's limit for a socket's path
-		q.socket = filepath.Join(os.TempDir(), q.marker, "socket")
+	f, err := os.OpenFile(q.opts.report, os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return fmt.Errorf("-report: %w", err)
 	}
+	return f.Close()
+}
+
+// openDir makes the state folder, or takes one of ours, and locks it. A folder
+// with anybody else's files is refused, since a run clears away what it finds.
+func (q *quickstart) openDir() (*os.File, error) {
 	var err error
-	if q.exec, err = localexec.New(nil); err != nil {
+	if q.dir = q.opts.dir; q.dir == "" {
+		if q.dir, err = os.MkdirTemp("", "quickstart-"); err != nil {
+			return nil, err
+		}
+	}
+	if q.dir, err = filepath.Abs(q.dir); err != nil {
 		return nil, err
+	}
+	if err := os.MkdirAll(q.dir, 0o700); err != nil {
+		return nil, fmt.Errorf("-dir: %w", err)
+	}
+	if q.dir, err = filepath.EvalSymlinks(q.dir); err != nil {
+		return nil, err
+	}
+	entries, err := os.ReadDir(q.dir)
+	if err != nil {
+		return nil, fmt.Errorf("-dir: %w", err)
+	}
+	if _, err := os.Stat(filepath.Join(q.dir, lockName)); err != nil && len(entries) > 0 {
+		return nil, fmt.Errorf("-dir %s: the folder holds files that are not a quickstart's (%s); name a new or an empty one", q.dir, entries[0].Name())
+	}
+	return lockDir(q.dir)
+}
+
+// open prepares the tools, and finds what is to be released.
+func (q *quickstart) open() (err error) {
+	q.marker = markerOf(q.dir)
+	if err := q.makeParts(); err != nil {
+		return err
+	}
+	if q.exec, err = localexec.New(nil); err != nil {
+		return err
 	}
 	if q.log, err = filelog.New(filepath.Join(q.dir, "log"), nil); err != nil {
-		return nil, err
+		return err
 	}
-	if q.traffic, err = switchover.NewClient(q.socket); err != nil {
-		return nil, err
+	if q.releases, err = release.Open(filepath.Join(q.dir, "app"), nil); err != nil {
+		return err
 	}
-	return q, nil
+	if q.opts.releases == "" {
+		q.versions, err = unpackBuiltin(filepath.Join(q.dir, "builtin"))
+		return err
+	}
+	if q.opts.releases, err = filepath.Abs(q.opts.releases); err != nil {
+		return err
+	}
+	q.versions, err = findVersions(q.opts.releases)
+	return err
 }
 
-// findReleases lists what is to be released.
-func (q *quickstart) findReleases() (err error) {
-	if q.opts.releases != "" {
-		q.versions, err = findVersions(q.opts.releases)
-	} else {
-		q.versions, err = unpackBuiltin(filepath.Join(q.dir, "builtin"))
+func (q *quickstart) makeParts() error {
+	for _, part := range []string{"build", "logs", "switchover"} {
+		if err := os.MkdirAll(filepath.Join(q.dir, part), 0o700); err != nil {
+			return fmt.Errorf("-dir: %w", err)
+		}
 	}
-	return err
+	return nil
 }
 
 // markerOf names the processes of a state folder, so that those of another
@@ -110,26 +149,6 @@ func (q *quickstart) findReleases() (err error) {
 func markerOf(dir string) string {
 	sum := sha256.Sum256([]byte(dir))
 	return "quickstart-" + hex.EncodeToString(sum[:6])
-}
-
-// openDir makes the state folder and its parts.
-func (q *quickstart) openDir() error {
-	var err error
-	if q.dir = q.opts.dir; q.dir == "" {
-		if q.dir, err = os.MkdirTemp("", "quickstart-"); err != nil {
-			return err
-		}
-	}
-	if q.dir, err = filepath.Abs(q.dir); err != nil {
-		return err
-	}
-	for _, part := range []string{"", "build", "logs", "switchover"} {
-		if err := os.MkdirAll(filepath.Join(q.dir, part), 0o700); err != nil {
-			return fmt.Errorf("-dir: %w", err)
-		}
-	}
-	q.dir, err = filepath.EvalSymlinks(q.dir)
-	return err
 }
 
 // enter begins a session, or takes up one that was killed.
@@ -146,16 +165,17 @@ func (q *quickstart) enter(ctx context.Context) error {
 	if err := q.compatible(); err != nil {
 		return err
 	}
-	fmt.Fprintf(q.out, "state in %s: an unfinished run, which goes on after %d releases\n", q.dir, len(s.Outcomes))
-	if q.releases, err = release.Open(filepath.Join(q.dir, "app"), nil); err != nil {
+	fmt.Fprintf(q.out, "state in %s: an unfinished run, which goes on after %d of %d releases\n", q.dir, len(s.Outcomes), len(q.versions))
+	s.Continued = true
+	if q.traffic, err = switchover.NewClient(s.Socket); err != nil {
 		return err
 	}
 	taken, err := q.recover(ctx)
 	if err != nil || taken {
 		return err
 	}
-	q.say("neither the switchover nor the release it served is alive: the run starts again from its first release")
-	*s = session{Version: 1, Number: s.Number + 1, Began: time.Now().UTC(), path: s.path}
+	q.say("nothing that serves is alive any more: the run starts again from its first release")
+	*s = session{Version: 1, Number: s.Number + 1, Began: s.Began, Continued: true, Recovery: s.Recovery, path: s.path}
 	return q.begin(ctx)
 }
 
@@ -163,12 +183,23 @@ func (q *quickstart) enter(ctx context.Context) error {
 func (q *quickstart) compatible() error {
 	s := q.session
 	if s.Source != q.opts.releases {
-		return fmt.Errorf("the unfinished run in %s releases %q; give the same -releases, or another -dir", q.dir, s.Source)
+		return fmt.Errorf("the unfinished run in %s has -releases %q; give the same, or another -dir", q.dir, s.Source)
 	}
-	if q.opts.listen != "" && q.opts.listen != s.Addr {
+	if want := names(q.versions); fmt.Sprint(want) != fmt.Sprint(s.Names) {
+		return fmt.Errorf("the unfinished run in %s releases %v, and now there are %v; put them back, or name another -dir", q.dir, s.Names, want)
+	}
+	if l := q.opts.listen; l != "" && l != s.Listen && l != s.Addr {
 		return fmt.Errorf("the unfinished run in %s serves on %s; give the same -listen, or another -dir", q.dir, s.Addr)
 	}
 	return nil
+}
+
+func names(versions []version) []string {
+	var all []string
+	for _, v := range versions {
+		all = append(all, v.Name)
+	}
+	return all
 }
 
 // begin starts from nothing: whatever an earlier session left is ended.
@@ -176,29 +207,47 @@ func (q *quickstart) begin(ctx context.Context) error {
 	if err := q.sweep(ctx); err != nil {
 		return err
 	}
-	for _, part := range []string{"app", "build", "logs", filepath.Join("switchover", "state.json")} {
+	listen := q.opts.listen
+	if listen == "" {
+		listen = "127.0.0.1:0"
+	}
+	l, err := net.Listen("tcp", listen) // before anything is cleared away
+	if err != nil {
+		return fmt.Errorf("-listen: %w", err)
+	}
+	if err := l.Close(); err != nil {
+		return err
+	}
+	for _, part := range []string{"app", "build", "logs", "switchover"} {
 		if err := os.RemoveAll(filepath.Join(q.dir, part)); err != nil {
 			return err
 		}
 	}
-	if err := q.openDir(); err != nil {
+	if err := q.makeParts(); err != nil {
 		return err
 	}
-	var err error
-	if q.releases, err = release.Open(filepath.Join(q.dir, "app"), nil); err != nil {
+	s := q.session
+	s.Source, s.Names, s.Listen, s.Socket = q.opts.releases, names(q.versions), q.opts.listen, q.socketPath()
+	if q.traffic, err = switchover.NewClient(s.Socket); err != nil {
 		return err
-	}
-	listen := q.opts.listen
-	if listen == "" {
-		listen = "127.0.0.1:0"
 	}
 	st, err := q.startTraffic(ctx, listen)
 	if err != nil {
 		return err
 	}
-	q.session.Source, q.session.Addr = q.opts.releases, st.Addr
+	s.Addr = st.Addr
 	fmt.Fprintf(q.out, "public address: http://%s/\n", reachable(st.Addr))
-	return q.session.save()
+	return s.save()
+}
+
+// socketPath is in the state folder, unless that makes it longer than the
+// system allows.
+func (q *quickstart) socketPath() string {
+	path := filepath.Join(q.dir, "switchover", "socket")
+	if len(path) > 90 {
+		path = filepath.Join(os.TempDir(), q.marker, "socket")
+	}
+	return path
 }
 
 // sweep ends what is left of an earlier program, except what carries one of
@@ -211,10 +260,10 @@ func (q *quickstart) sweep(ctx context.Context, keep ...string) error {
 	return err
 }
 
-// say tells something now and in the report.
+// say tells something about an earlier program, now and in the report.
 func (q *quickstart) say(format string, args ...any) {
 	line := fmt.Sprintf(format, args...)
-	q.recovery = append(q.recovery, line)
+	q.session.Recovery = append(q.session.Recovery, line)
 	fmt.Fprintln(q.out, line)
 }
 
@@ -231,17 +280,20 @@ func reachable(addr string) string {
 }
 
 // releaseAll releases every version that has no outcome yet.
-func (q *quickstart) releaseAll(ctx context.Context, users *clients) error {
+func (q *quickstart) releaseAll(ctx context.Context) error {
 	for len(q.session.Outcomes) < len(q.versions) {
-		if err := q.release(ctx, q.next(), users); err != nil {
+		if err := q.release(ctx, q.next()); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// next is the version whose turn it is.
+func (q *quickstart) next() version { return q.versions[len(q.session.Outcomes)] }
+
 // release releases one version.
-func (q *quickstart) release(ctx context.Context, v version, users *clients) error {
+func (q *quickstart) release(ctx context.Context, v version) error {
 	s := q.session
 	if s.Run == "" {
 		st, err := q.traffic.Status(ctx)
@@ -261,7 +313,7 @@ func (q *quickstart) release(ctx context.Context, v version, users *clients) err
 	}
 	runner, err := q.runner(func(e deploy.Event) {
 		if step, ok := e.(deploy.StepFinished); ok && step.Step == "switch" && step.Outcome == deploy.Succeeded {
-			users.start() // there is somebody to answer them now
+			q.users.start() // there is somebody to answer them now
 		}
 		show.Handle(e)
 	})
@@ -286,11 +338,10 @@ func ignoreEnded(rep *deploy.Report, err error) error {
 }
 
 func (q *quickstart) runner(handle func(deploy.Event)) (*deploy.Runner, error) {
-	opts := &deploy.Options{Executor: q.exec, Handle: handle, Marker: q.marker, Initiator: "quickstart"}
-	if q.session.Serving != nil { // before the first release there is nothing to probe
-		opts.Availability = &deploy.Availability{URL: "http://" + reachable(q.session.Addr) + "/healthz", Interval: probeInterval}
-	}
-	return deploy.New(q.log, opts)
+	return deploy.New(q.log, &deploy.Options{
+		Executor: q.exec, Handle: handle, Marker: q.marker, Initiator: "quickstart",
+		Availability: &deploy.Availability{URL: "http://" + reachable(q.session.Addr) + "/healthz", Interval: probeInterval},
+	})
 }
 
 // settle keeps the outcome of a version and what serves now.

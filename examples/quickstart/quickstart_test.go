@@ -266,7 +266,7 @@ func readReport(t *testing.T, path string) (rep fullReport, byVersion map[string
 // with somebody else's load generator on its address.
 func TestSevenReleasesUnderAnOutsideLoad(t *testing.T) {
 	dir := stateDir(t)
-	report := filepath.Join(dir, "report.json")
+	report := filepath.Join(t.TempDir(), "report.json")
 	p := launch(t, dir, "-hold", "-report", report)
 	addr := p.await(t, `^public address: http://([^/]+)/`)[1]
 	p.await(t, `^v1 is released`)
@@ -321,7 +321,7 @@ func TestKilledAndRunAgain(t *testing.T) {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	releases := scripts(t, map[string]string{"v1": "good", "v2": "good", "v3": "dead", "v4": "good"})
 	dir := stateDir(t)
-	report := filepath.Join(dir, "report.json")
+	report := filepath.Join(t.TempDir(), "report.json")
 	args := []string{"-releases", releases, "-report", report, "-hold"}
 	p := launch(t, dir, args...)
 	addr := p.await(t, `^public address: http://([^/]+)/`)[1]
@@ -437,6 +437,7 @@ func TestBadInput(t *testing.T) {
 		"run not executable": {[]string{"-releases", plainRun}, "is not executable; chmod +x it"},
 		"no such folder":     {[]string{"-releases", filepath.Join(empty, "ghost")}, "ghost"},
 		"argument":           {[]string{"extra"}, `unexpected argument "extra"`},
+		"report":             {[]string{"-report", filepath.Join(empty, "no", "report.json")}, "-report: open"},
 		"dir is a file":      {[]string{"-dir", file}, "not a directory"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -449,6 +450,7 @@ func TestBadInput(t *testing.T) {
 }
 
 func TestInterruptedAndASecondOneKeptAway(t *testing.T) {
+	t.Parallel()
 	dir := stateDir(t)
 	releases := scripts(t, map[string]string{"v1": "good", "v2": "hangs", "v3": "good"})
 	p := launch(t, dir, "-releases", releases)
@@ -464,8 +466,110 @@ func TestInterruptedAndASecondOneKeptAway(t *testing.T) {
 	p = launch(t, dir, "-releases", releases)
 	require.NoError(t, p.wait(), p.said())
 	require.Regexp(t, `(?s)v2 is refused.*v3 is released`, p.said())
-	require.Contains(t, p.said(), "after the kill: found again: v1")
+	require.Contains(t, p.said(), "after a kill: found again: v1")
 	require.Empty(t, marked(t, dir))
+}
+
+// TestABadReleaseIsOutWhileTheOldOneDrains has a request on the old release
+// that takes longer than everything else.
+func TestABadReleaseIsOutWhileTheOldOneDrains(t *testing.T) {
+	t.Parallel()
+	releases := scripts(t, map[string]string{"v1": "good", "v2": "turns bad", "v3": "good"})
+	dir := stateDir(t)
+	report := filepath.Join(t.TempDir(), "report.json")
+	p := launch(t, dir, "-releases", releases, "-report", report)
+	addr := p.await(t, `^public address: http://([^/]+)/`)[1]
+	p.await(t, `^v1 is released`)
+	slow := make(chan error, 1)
+	go func() {
+		resp, err := http.Get("http://" + addr + "/slow")
+		if err == nil {
+			_, err = io.Copy(io.Discard, resp.Body)
+			resp.Body.Close()
+		}
+		if err == nil && resp.Header.Get("X-Release") != "v1" {
+			err = fmt.Errorf("answered by %q", resp.Header.Get("X-Release"))
+		}
+		slow <- err
+	}()
+	require.NoError(t, p.wait(), p.said())
+	require.NoError(t, <-slow)
+	rep, byVersion := readReport(t, report)
+	require.Equal(t, "undone", byVersion["v2"].Outcome)
+	require.LessOrEqual(t, byVersion["v2"].LastAnswer.Sub(byVersion["v2"].FirstError), 2*probeInterval)
+	require.Equal(t, "released", byVersion["v3"].Outcome)
+	require.Zero(t, rep.Unanswered)
+}
+
+// TestTheSwitchoverMayDieToo kills it together with the quickstart.
+func TestTheSwitchoverMayDieToo(t *testing.T) {
+	t.Parallel()
+	releases := scripts(t, map[string]string{"v1": "good", "v2": "hangs", "v3": "good"})
+	dir := stateDir(t)
+	p := launch(t, dir, "-releases", releases)
+	addr := p.await(t, `^public address: http://([^/]+)/`)[1]
+	p.await(t, `^release v2`)
+	require.NoError(t, p.cmd.Process.Kill())
+	require.Error(t, p.wait())
+	for _, proc := range marked(t, dir) {
+		if proc.Marker == markerOf(dir)+"/switchover" {
+			require.NoError(t, localexec.End(t.Context(), []localexec.Process{proc}, -1))
+		}
+	}
+	p = launch(t, dir, "-releases", releases)
+	require.NoError(t, p.wait(), p.said())
+	require.Contains(t, p.said(), "the switchover was dead and serves again on "+addr)
+	require.Regexp(t, `(?s)v2 is refused.*v3 is released`, p.said())
+}
+
+// TestNobodyElsesFilesAreCleared names a folder that holds some.
+func TestNobodyElsesFilesAreCleared(t *testing.T) {
+	dir := stateDir(t)
+	file := filepath.Join(dir, "app", "main.c")
+	require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
+	require.NoError(t, os.WriteFile(file, []byte("int main;"), 0o644))
+	p := launch(t, dir)
+	require.Error(t, p.wait())
+	require.Contains(t, p.said(), "holds files that are not a quickstart's (app)")
+	require.FileExists(t, file)
+}
+
+// TestAnUnfinishedRunGoesOnOnlyAsItWas: other releases, another address.
+func TestAnUnfinishedRunGoesOnOnlyAsItWas(t *testing.T) {
+	t.Parallel()
+	releases := scripts(t, map[string]string{"v1": "good", "v2": "hangs"})
+	dir := stateDir(t)
+	listen := "localhost:" + freePort(t)
+	p := launch(t, dir, "-releases", releases, "-listen", listen)
+	p.await(t, `^release v2`)
+	require.NoError(t, p.cmd.Process.Kill())
+	require.Error(t, p.wait())
+	for want, args := range map[string][]string{
+		"give the same -listen": {"-releases", releases, "-listen", "127.0.0.1:1"},
+		"give the same, or":     {"-releases", scripts(t, map[string]string{"v1": "good"})},
+	} {
+		p := launch(t, dir, args...)
+		require.Error(t, p.wait())
+		require.Contains(t, p.said(), want)
+	}
+	more := filepath.Join(releases, "v1b")
+	require.NoError(t, os.CopyFS(more, os.DirFS(filepath.Join(releases, "v1"))))
+	p = launch(t, dir, "-releases", releases, "-listen", listen)
+	require.Error(t, p.wait())
+	require.Contains(t, p.said(), "releases [v1 v2], and now there are [v1 v1b v2]")
+	require.NoError(t, os.RemoveAll(more))
+	p = launch(t, dir, "-releases", releases, "-listen", listen)
+	require.NoError(t, p.wait(), p.said())
+	require.Contains(t, p.said(), "v2 is refused")
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	addr, err := freeAddr()
+	require.NoError(t, err)
+	_, port, err := net.SplitHostPort(addr)
+	require.NoError(t, err)
+	return port
 }
 
 func TestNaturalOrder(t *testing.T) {
@@ -485,12 +589,14 @@ func TestOutcomeNamesWhetherThereWasTraffic(t *testing.T) {
 
 // TestAFirstReleaseThatFailsLeavesRoomForTheNext has nothing to go back to.
 func TestAFirstReleaseThatFailsLeavesRoomForTheNext(t *testing.T) {
+	t.Parallel()
 	releases := scripts(t, map[string]string{"v1": "turns bad", "v2": "dead", "v10": "good"})
 	dir := stateDir(t)
-	report := filepath.Join(dir, "report.json")
+	report := filepath.Join(t.TempDir(), "report.json")
 	p := launch(t, dir, "-releases", releases, "-report", report)
 	require.NoError(t, p.wait(), p.said())
 	rep, byVersion := readReport(t, report)
+	require.Zero(t, rep.Unanswered)
 	var outcomes []string
 	for _, r := range rep.Releases {
 		outcomes = append(outcomes, r.Version+" "+r.Outcome)

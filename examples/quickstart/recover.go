@@ -21,10 +21,18 @@ import (
 func (q *quickstart) recover(ctx context.Context) (bool, error) {
 	s := q.session
 	st, alive := q.findTraffic(ctx)
-	if !alive {
+	switch {
+	case alive:
+		q.say("found again: the switchover, process %d on %s", st.PID, st.Addr)
+	case s.Serving == nil || !localexec.Alive(s.Serving.Process):
 		return false, nil
+	default: // it knows from its state file where the traffic goes
+		var err error
+		if st, err = q.startTraffic(ctx, s.Addr); err != nil {
+			return false, err
+		}
+		q.say("the switchover was dead and serves again on %s, as process %d; it counts anew", st.Addr, st.PID)
 	}
-	q.say("found again: the switchover, process %d on %s", st.PID, st.Addr)
 	if s.Run != "" {
 		if err := q.recallRun(ctx); err != nil {
 			return false, err
@@ -51,9 +59,6 @@ func (q *quickstart) recover(ctx context.Context) (bool, error) {
 	}
 	return true, q.undoRun(ctx, q.next())
 }
-
-// next is the version whose turn it is.
-func (q *quickstart) next() version { return q.versions[len(q.session.Outcomes)] }
 
 // isProven tells whether the release records say so.
 func (q *quickstart) isProven(id string) bool {
@@ -92,14 +97,13 @@ func (q *quickstart) serveProven(ctx context.Context, st switchover.Status) erro
 	p := q.session.Serving
 	want := switchover.Backend{Name: p.Release, Addr: p.Addr}
 	q.say("found again: %s, process %d, the proven release", p.Release, p.Process.PID)
-	if st.Live == want {
-		return nil
+	// Also where it has the traffic: what drains is waited for, since the
+	// sweep that follows ends it.
+	res, err := q.traffic.Swap(ctx, switchover.SwapRequest{To: want, Proven: true})
+	if err == nil && !res.Already {
+		q.say("traffic given back from %s to %s", st.Live, want)
 	}
-	if _, err := q.traffic.Swap(ctx, switchover.SwapRequest{To: want, Proven: true}); err != nil {
-		return err
-	}
-	q.say("traffic given back from %s to %s", st.Live, want)
-	return nil
+	return err
 }
 
 // undoReason is who ends a run that was cut off; a run with it is made again.

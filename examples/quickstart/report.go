@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -57,8 +58,11 @@ type fullReport struct {
 	// NoRelease counts requests that came when no release had the traffic.
 	NoRelease uint64 `json:"requests_without_release"`
 	// Unanswered is how many requests of the quickstart's own clients got no
-	// answer that names a release.
-	Unanswered int `json:"own_clients_unanswered"`
+	// answer, Unnamed how many an answer that names no release. Incomplete
+	// says that what the clients of a killed program counted is not in here.
+	Unanswered int  `json:"own_clients_unanswered"`
+	Unnamed    int  `json:"own_clients_unnamed"`
+	Incomplete bool `json:"own_clients_incomplete,omitempty"`
 }
 
 // outcomeOf names the end of a run.
@@ -87,12 +91,13 @@ func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 // makeReport joins the outcomes with what the switchover and the clients
 // counted.
-func (q *quickstart) makeReport(st switchover.Status, own map[string]tally) fullReport {
+func (q *quickstart) makeReport(st switchover.Status) fullReport {
 	s := q.session
+	own, lost := q.users.snapshot()
 	rep := fullReport{
 		Address: st.Addr, Dir: q.dir, Began: s.Began, Duration: time.Since(s.Began).Seconds(),
-		ProbeInterval: probeInterval.Seconds(), Recovery: q.recovery,
-		NoRelease: st.Counts[""].Requests, Unanswered: own[""].Requests,
+		ProbeInterval: probeInterval.Seconds(), Recovery: s.Recovery,
+		NoRelease: st.Counts[""].Requests, Unanswered: lost, Unnamed: own[""].Requests, Incomplete: s.Continued,
 	}
 	for _, r := range s.Outcomes {
 		c := st.Counts[r.Version]
@@ -118,7 +123,7 @@ func earlier(a, b time.Time) time.Time {
 func (r fullReport) print(w io.Writer) {
 	fmt.Fprintf(w, "\nWhat became of each release\n\n")
 	t := tabwriter.NewWriter(w, 2, 0, 3, ' ', 0)
-	fmt.Fprintln(t, "version\toutcome\ttook\trequests\tfailed\tprobes\tfailed\twhy")
+	fmt.Fprintln(t, "version\toutcome\ttook\trequests\tfailed\tprobes\tfailed probes\twhy")
 	var requests, failed uint64
 	for _, rel := range r.Releases {
 		fmt.Fprintf(t, "%s\t%s\t%.1f s\t%d\t%d\t%d\t%d\t%s\n", rel.Version, rel.Outcome, rel.Duration,
@@ -135,19 +140,23 @@ func (r fullReport) print(w io.Writer) {
 	}
 	fmt.Fprintf(w, "%d requests in all, %d failed, %d found no release; %d of the clients' requests got no answer.\n",
 		requests, failed, r.NoRelease, r.Unanswered)
+	if r.Unnamed > 0 {
+		fmt.Fprintf(w, "%d answers named no release.\n", r.Unnamed)
+	}
 	for _, line := range r.Recovery {
-		fmt.Fprintln(w, "after the kill:", line)
+		fmt.Fprintln(w, "after a kill:", line)
 	}
 	fmt.Fprintf(w, "%.1f s in all.\n", r.Duration)
 }
 
+// preamble is what every reason begins with.
+var preamble = regexp.MustCompile(`^.* attempt \d+: (health of \S+: )?`)
+
 // shorten keeps the table readable; the JSON has the whole reason.
 func shorten(s string) string {
-	if _, after, found := strings.Cut(s, " attempt 1: "); found {
-		s = after
-	}
-	if r := []rune(s); len(r) > 140 {
-		return string(r[:140]) + "..."
+	s = preamble.ReplaceAllString(s, "")
+	if r := []rune(s); len(r) > 180 {
+		return string(r[:180]) + "..."
 	}
 	return s
 }
@@ -160,47 +169,47 @@ func (r fullReport) write(path string) error {
 	return os.WriteFile(path, append(raw, '\n'), 0o644)
 }
 
-// end reports, holds where asked to, and ends everything.
-func (q *quickstart) end(ctx context.Context, users *clients) error {
-	rep, err := q.report(ctx, users)
-	if err != nil {
-		return q.explain(err)
-	}
-	rep.print(q.out)
-	q.session.Finished = true
-	err = q.session.save()
-	if q.opts.hold {
-		fmt.Fprintf(q.out, "\n%s keeps serving on http://%s/ until you interrupt this program\n",
-			q.session.Serving.Release, reachable(rep.Address))
-		<-ctx.Done()
+// end reports, holds where asked to, and ends everything. The session is
+// finished only then: killed before, the program goes on where it held.
+func (q *quickstart) end(ctx context.Context) error {
+	if q.opts.hold && q.session.Serving != nil {
+		if err := q.holdOn(ctx); err != nil {
+			return err
+		}
 	}
 	cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
-	if q.opts.hold { // once more, with the requests that came since
-		_, again := q.report(cleanup, users)
-		err = errors.Join(err, again)
+	st, err := q.traffic.Stop(cleanup)
+	if err != nil {
+		return q.explain(err)
 	}
-	return errors.Join(err, q.stopAll(cleanup), q.judge(rep))
+	rep := q.makeReport(st)
+	rep.print(q.out)
+	if q.opts.report != "" {
+		err = rep.write(q.opts.report)
+	}
+	_, endErr := endAll(cleanup, func() ([]localexec.Process, error) { return q.leftovers() })
+	q.session.Finished = endErr == nil
+	return errors.Join(err, endErr, q.session.save(), q.judge(rep))
 }
 
-// report makes the report, and writes it where -report says.
-func (q *quickstart) report(ctx context.Context, users *clients) (fullReport, error) {
+// holdOn reports, and keeps serving until the program is told to end.
+func (q *quickstart) holdOn(ctx context.Context) error {
 	st, err := q.traffic.Status(ctx)
 	if err != nil {
-		return fullReport{}, err
+		return q.explain(err)
 	}
-	rep := q.makeReport(st, users.snapshot())
-	if q.opts.report == "" {
-		return rep, nil
+	rep := q.makeReport(st)
+	rep.print(q.out)
+	if q.opts.report != "" {
+		if err := rep.write(q.opts.report); err != nil {
+			return q.explain(err)
+		}
 	}
-	return rep, rep.write(q.opts.report)
-}
-
-// stopAll ends the switchover and what it serves.
-func (q *quickstart) stopAll(ctx context.Context) error {
-	stopErr := q.traffic.Stop(ctx)
-	_, err := endAll(ctx, func() ([]localexec.Process, error) { return q.leftovers() })
-	return errors.Join(stopErr, err)
+	fmt.Fprintf(q.out, "\n%s keeps serving on http://%s/ until you interrupt this program; the report is made anew then\n",
+		q.session.Serving.Release, reachable(rep.Address))
+	<-ctx.Done()
+	return nil
 }
 
 // judge makes an outcome that the built-in versions must not have an error.

@@ -21,9 +21,19 @@ type session struct {
 	// Number counts the sessions of the state folder; run ids begin with it.
 	Number int `json:"number"`
 	// Finished is set when every version has an outcome.
-	Finished bool   `json:"finished"`
-	Source   string `json:"source"`
-	Addr     string `json:"addr"`
+	Finished bool `json:"finished"`
+	// Source is the folder of the versions, empty for the built-in ones;
+	// Names are the versions. Listen is the flag, Addr the address it came to,
+	// and Socket the one the switchover is driven over.
+	Source string   `json:"source"`
+	Names  []string `json:"names"`
+	Listen string   `json:"listen"`
+	Addr   string   `json:"addr"`
+	Socket string   `json:"socket"`
+	// Continued is set once the session was taken up after a kill; Recovery
+	// is what was done about it.
+	Continued bool     `json:"continued,omitempty"`
+	Recovery  []string `json:"recovery,omitempty"`
 	// Outcomes are those of the versions so far, in order.
 	Outcomes []releaseReport `json:"outcomes"`
 	// Serving is the proven release; nil before the first one.

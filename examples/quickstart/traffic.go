@@ -58,7 +58,7 @@ func (q *quickstart) startTraffic(ctx context.Context, listen string) (switchove
 		return switchover.Status{}, err
 	}
 	proc, err := q.exec.Start(ctx, deploy.Command{
-		Argv: []string{self, "switchover", listen, q.socket, filepath.Join(q.dir, "switchover", "state.json")},
+		Argv: []string{self, "switchover", listen, q.session.Socket, filepath.Join(q.dir, "switchover", "state.json")},
 		Env:  env,
 	}, log)
 	if err != nil {

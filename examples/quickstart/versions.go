@@ -47,7 +47,8 @@ func findVersions(dir string) ([]version, error) {
 	var found []version
 	var errs []error
 	for _, e := range entries {
-		if !e.IsDir() || strings.HasPrefix(e.Name(), ".") {
+		info, err := os.Stat(filepath.Join(dir, e.Name())) // of what a link leads to
+		if strings.HasPrefix(e.Name(), ".") || err == nil && !info.IsDir() {
 			continue
 		}
 		v, err := readVersion(filepath.Join(dir, e.Name()))
@@ -58,6 +59,11 @@ func findVersions(dir string) ([]version, error) {
 	}
 	if len(found) == 0 {
 		errs = append(errs, fmt.Errorf("-releases %s: no subfolder, and so nothing to release", dir))
+	}
+	if slices.ContainsFunc(found, func(v version) bool { return v.Go }) {
+		if _, err := goTool(); err != nil {
+			errs = append(errs, err)
+		}
 	}
 	slices.SortFunc(found, func(a, b version) int { return naturalCompare(a.Name, b.Name) })
 	return found, errors.Join(errs...)

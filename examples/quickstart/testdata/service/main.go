@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"sync/atomic"
+	"time"
 )
 
 func main() {
@@ -16,6 +17,14 @@ func main() {
 		w.Header().Set("X-Release", release)
 		if os.Getenv("BAD") != "" && r.URL.Path != "/healthz" && asked.Add(1) > 20 {
 			w.WriteHeader(http.StatusInternalServerError)
+		}
+		if r.URL.Path == "/slow" {
+			w.WriteHeader(http.StatusOK)
+			_ = http.NewResponseController(w).Flush()
+			select {
+			case <-time.After(12 * time.Second):
+			case <-r.Context().Done():
+			}
 		}
 		fmt.Fprintln(w, release, r.URL.Path)
 	}))
