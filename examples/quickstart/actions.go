@@ -73,7 +73,7 @@ func (b *build) compile(ctx context.Context, c *deploy.Call) error {
 		}
 	}
 	cmd := deploy.Exec{Command: deploy.Command{
-		Argv: []string{tool, "build", "-trimpath", "-buildvcs=false", "-o", filepath.Join(b.Out, "run"), "."},
+		Argv: []string{tool, "build", "-buildvcs=false", "-o", filepath.Join(b.Out, "run"), "."},
 		Dir:  source,
 		Env:  goEnvironment(),
 	}}
