@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -69,46 +67,6 @@ func run(ctx context.Context, opts options, out io.Writer) error {
 	return q.end(ctx)
 }
 
-// checkReport finds out before the run whether its report can be written.
-func (q *quickstart) checkReport() error {
-	if q.opts.report == "" {
-		return nil
-	}
-	f, err := os.OpenFile(q.opts.report, os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
-		return fmt.Errorf("-report: %w", err)
-	}
-	return f.Close()
-}
-
-// openDir makes the state folder, or takes one of ours, and locks it. A folder
-// with anybody else's files is refused, since a run clears away what it finds.
-func (q *quickstart) openDir() (*os.File, error) {
-	var err error
-	if q.dir = q.opts.dir; q.dir == "" {
-		if q.dir, err = os.MkdirTemp("", "quickstart-"); err != nil {
-			return nil, err
-		}
-	}
-	if q.dir, err = filepath.Abs(q.dir); err != nil {
-		return nil, err
-	}
-	if err := os.MkdirAll(q.dir, 0o700); err != nil {
-		return nil, fmt.Errorf("-dir: %w", err)
-	}
-	if q.dir, err = filepath.EvalSymlinks(q.dir); err != nil {
-		return nil, err
-	}
-	entries, err := os.ReadDir(q.dir)
-	if err != nil {
-		return nil, fmt.Errorf("-dir: %w", err)
-	}
-	if _, err := os.Stat(filepath.Join(q.dir, lockName)); err != nil && len(entries) > 0 {
-		return nil, fmt.Errorf("-dir %s: the folder holds files that are not a quickstart's (%s); name a new or an empty one", q.dir, entries[0].Name())
-	}
-	return lockDir(q.dir)
-}
-
 // open prepares the tools, and finds what is to be released.
 func (q *quickstart) open() (err error) {
 	q.marker = markerOf(q.dir)
@@ -133,22 +91,6 @@ func (q *quickstart) open() (err error) {
 	}
 	q.versions, err = findVersions(q.opts.releases)
 	return err
-}
-
-func (q *quickstart) makeParts() error {
-	for _, part := range []string{"build", "logs", "switchover"} {
-		if err := os.MkdirAll(filepath.Join(q.dir, part), 0o700); err != nil {
-			return fmt.Errorf("-dir: %w", err)
-		}
-	}
-	return nil
-}
-
-// markerOf names the processes of a state folder, so that those of another
-// folder are never touched.
-func markerOf(dir string) string {
-	sum := sha256.Sum256([]byte(dir))
-	return "quickstart-" + hex.EncodeToString(sum[:6])
 }
 
 // enter begins a session, or takes up one that was killed.
@@ -238,16 +180,6 @@ func (q *quickstart) begin(ctx context.Context) error {
 	s.Addr = st.Addr
 	fmt.Fprintf(q.out, "public address: http://%s/\n", reachable(st.Addr))
 	return s.save()
-}
-
-// socketPath is in the state folder, unless that makes it longer than the
-// system allows.
-func (q *quickstart) socketPath() string {
-	path := filepath.Join(q.dir, "switchover", "socket")
-	if len(path) > 90 {
-		path = filepath.Join(os.TempDir(), q.marker, "socket")
-	}
-	return path
 }
 
 // sweep ends what is left of an earlier program, except what carries one of
