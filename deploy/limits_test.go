@@ -81,7 +81,7 @@ func TestALongPlanIsNotSlow(t *testing.T) {
 	select {
 	case err := <-done:
 		require.NoError(t, err)
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("Validate takes too long")
 	}
 }
@@ -104,7 +104,7 @@ func TestAFloodOfLinesIsPassedOn(t *testing.T) {
 		require.Equal(t, deploy.Succeeded, rep.Outcome)
 		require.True(t, strings.HasSuffix(rep.Steps[0].Tail, "x\nthe end\n"))
 		require.LessOrEqual(t, len(rep.Steps[0].Tail), 8<<10)
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("2 MiB of short lines take too long")
 	}
 }
