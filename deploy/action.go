@@ -24,7 +24,7 @@ type Action interface {
 	Run(ctx context.Context, c *Call) error
 }
 
-// Previewer is an Action that can tell what it would do, for a dry run.
+// Previewer is an Action that can tell what it would do; see [Plan.Preview].
 type Previewer interface {
 	Action
 	// Preview returns a line for each command or change. It has no effect
@@ -48,6 +48,19 @@ const (
 // RunID names a run: lower-case letters, digits, ".", "_" and "-", unique for
 // a service in an environment.
 type RunID string
+
+// Ref says which run is meant: of which service, and in which environment.
+type Ref struct {
+	Service, Environment string
+	Run                  RunID
+}
+
+// Ref is the run id of the plan.
+func (p Plan) Ref(id RunID) Ref { return Ref{Service: p.Service, Environment: p.Env.Name, Run: id} }
+
+// stream is the name of the log stream that holds every run of the service in
+// the environment, so that they exclude each other.
+func (r Ref) stream() string { return r.Environment + "/" + r.Service }
 
 // Call is what the engine gives an Action each time it runs. Its methods are
 // safe for concurrent use until Run returns.

@@ -26,7 +26,7 @@ func TestAnAnswerIsNotKeptForALaterInterruption(t *testing.T) {
 		r := newRunner(t, log, nil)
 		ctx, cancel := context.WithCancel(t.Context())
 		p.Steps[1].Do = &effect{Name: "do b", did: &did, fn: func(ctx context.Context, _ *deploy.Call) error {
-			_ = r.Decide(context.WithoutCancel(ctx), "r1", p, "b", deploy.Decision{Answer: answer, By: "ada"})
+			_ = r.Decide(context.WithoutCancel(ctx), p.Ref("r1"), "b", deploy.Decision{Answer: answer, By: "ada"})
 			cancel()
 			return ctx.Err()
 		}}
@@ -49,7 +49,7 @@ func TestAnAnswerCountsOnce(t *testing.T) {
 	_, err := r.Run(t.Context(), "r1", p)
 	require.ErrorIs(t, err, errCrash)
 	log.before = nil
-	require.NoError(t, r.Decide(t.Context(), "r1", p, "b", deploy.Decision{Answer: deploy.AnswerRepeat, By: "ada"}))
+	require.NoError(t, r.Decide(t.Context(), p.Ref("r1"), "b", deploy.Decision{Answer: deploy.AnswerRepeat, By: "ada"}))
 	crashAt(log, 2) // continued, b's second intent
 	_, err = r.Run(t.Context(), "r1", p)
 	require.ErrorIs(t, err, errCrash)
@@ -83,7 +83,7 @@ func TestAnswersOnTheWayBack(t *testing.T) {
 			require.ErrorContains(t, err, "first cause")
 			require.Equal(t, deploy.Held, rep.Outcome)
 			require.Empty(t, did)
-			require.NoError(t, r.Decide(t.Context(), "r1", p, "b", deploy.Decision{Answer: answer, By: "ada"}))
+			require.NoError(t, r.Decide(t.Context(), p.Ref("r1"), "b", deploy.Decision{Answer: answer, By: "ada"}))
 			rep, err = r.Run(t.Context(), "r1", p)
 			require.ErrorContains(t, err, "first cause", "a decision does not replace the cause")
 			require.Equal(t, deploy.Undone, rep.Outcome)
@@ -104,7 +104,7 @@ func TestAnOverrideIsForOneDigest(t *testing.T) {
 	log.before = nil
 	digest, err := p.Digest()
 	require.NoError(t, err)
-	require.NoError(t, r.Decide(t.Context(), "r1", p, "", deploy.Decision{Answer: deploy.AnswerOverride, By: "ada", Digest: digest}))
+	require.NoError(t, r.Decide(t.Context(), p.Ref("r1"), "", deploy.Decision{Answer: deploy.AnswerOverride, By: "ada", Digest: digest}))
 
 	changed := three(&did)
 	changed.Steps[2].Do = &effect{Name: "do c differently", did: &did}
@@ -140,8 +140,8 @@ func TestAPlanWithoutABegunStepCannotUndoIt(t *testing.T) {
 	require.ErrorContains(t, err, `step "b" is gone`)
 	digest, err := less.Digest()
 	require.NoError(t, err)
-	require.NoError(t, r.Decide(t.Context(), "r1", less, "", deploy.Decision{Answer: deploy.AnswerOverride, By: "ada", Digest: digest}))
-	require.NoError(t, r.Decide(t.Context(), "r1", less, "", deploy.Decision{Answer: deploy.AnswerUndo, By: "ada"}))
+	require.NoError(t, r.Decide(t.Context(), less.Ref("r1"), "", deploy.Decision{Answer: deploy.AnswerOverride, By: "ada", Digest: digest}))
+	require.NoError(t, r.Decide(t.Context(), less.Ref("r1"), "", deploy.Decision{Answer: deploy.AnswerUndo, By: "ada"}))
 	rep, err := r.Run(t.Context(), "r1", less)
 	require.ErrorContains(t, err, `step "b" was begun and is not in this plan`)
 	require.Equal(t, deploy.UndoFailed, rep.Outcome)
@@ -192,7 +192,7 @@ func TestALogThatNoEngineWroteIsAnError(t *testing.T) {
 				require.ErrorAs(t, err, &bad)
 				require.Equal(t, "dev/api", bad.Stream)
 				require.Equal(t, uint64(len(bodies)), bad.Seq)
-				_, err = r.Report(t.Context(), "r1", three(&did))
+				_, err = r.Report(t.Context(), three(&did).Ref("r1"))
 				require.ErrorAs(t, err, &bad)
 			})
 			require.Empty(t, did)
@@ -248,4 +248,18 @@ func TestTheWholeOutputMayHoldAsMuchAsItSays(t *testing.T) {
 		_, err := newRunner(t, newMemLog(), nil).Run(t.Context(), "r1", p)
 		require.Equal(t, over == 1, err != nil)
 	}
+}
+
+// TestNobodyCanAnswerForOutputs: later steps would miss them.
+func TestNobodyCanAnswerForOutputs(t *testing.T) {
+	var did []string
+	log := newMemLog()
+	p := plan(deploy.Step{Name: "a", Provides: []string{"o"}, Do: &effect{Name: "a", did: &did}})
+	crashAt(log, 2)
+	r := newRunner(t, log, nil)
+	_, err := r.Run(t.Context(), "r1", p)
+	require.ErrorIs(t, err, errCrash)
+	log.before = nil
+	require.ErrorContains(t, r.Decide(t.Context(), p.Ref("r1"), "a", deploy.Decision{Answer: deploy.AnswerDone, By: "ada"}), "has outputs, which nobody can give")
+	require.NoError(t, r.Decide(t.Context(), p.Ref("r1"), "a", deploy.Decision{Answer: deploy.AnswerUndo, By: "ada"}))
 }

@@ -12,12 +12,12 @@ import (
 // run lasts, and counts what failed.
 type Availability struct {
 	// URL is asked with GET and must answer 200, whatever release serves.
-	URL string
+	URL string `json:"url"`
 	// Interval is the time between requests; zero is 1 second. They come at
 	// this rate also when answers are late.
-	Interval time.Duration
+	Interval time.Duration `json:"interval,omitempty"`
 	// Timeout bounds each request; zero is 5 seconds.
-	Timeout time.Duration
+	Timeout time.Duration `json:"timeout,omitempty"`
 }
 
 func (a *Availability) validate() error {

@@ -81,8 +81,8 @@ func TestInFlightStepIsHeldByDefault(t *testing.T) {
 				require.Equal(t, deploy.Held, rep.Outcome)
 				require.Equal(t, []string{"do a", "do b"}, did)
 			}
-			require.ErrorContains(t, r.Decide(t.Context(), "r1", p, "a", deploy.Decision{Answer: answer}), "By is empty")
-			require.NoError(t, r.Decide(t.Context(), "r1", p, "b", deploy.Decision{Answer: answer, By: "ada"}))
+			require.ErrorContains(t, r.Decide(t.Context(), p.Ref("r1"), "a", deploy.Decision{Answer: answer}), "By is empty")
+			require.NoError(t, r.Decide(t.Context(), p.Ref("r1"), "b", deploy.Decision{Answer: answer, By: "ada"}))
 			rep, err := r.Run(t.Context(), "r1", p)
 			require.Equal(t, want, did)
 			if answer == deploy.AnswerUndo {
@@ -201,7 +201,7 @@ func TestADecisionMeanwhileDoesNotStopTheController(t *testing.T) {
 	p := three(&did)
 	r := newRunner(t, log, nil)
 	p.Steps[1].Do = &effect{Name: "do b", did: &did, fn: func(ctx context.Context, _ *deploy.Call) error {
-		return r.Decide(ctx, "r1", p, "", deploy.Decision{Answer: deploy.AnswerUndo, By: "ada", Comment: "wrong day"})
+		return r.Decide(ctx, p.Ref("r1"), "", deploy.Decision{Answer: deploy.AnswerUndo, By: "ada", Comment: "wrong day"})
 	}}
 	rep, err := r.Run(t.Context(), "r1", p)
 	require.ErrorContains(t, err, "undone by decision of ada")
@@ -255,7 +255,7 @@ func TestAnotherPlanIsRefusedWithADiff(t *testing.T) {
 	_, err = newRunner(t, log, &deploy.Options{Executable: "sha256:other"}).Run(t.Context(), "r1", p)
 	require.ErrorContains(t, err, "the program is another build")
 
-	require.NoError(t, r.Decide(t.Context(), "r1", changed, "", deploy.Decision{Answer: deploy.AnswerOverride, By: "ada", Digest: pc.Digest}))
+	require.NoError(t, r.Decide(t.Context(), changed.Ref("r1"), "", deploy.Decision{Answer: deploy.AnswerOverride, By: "ada", Digest: pc.Digest}))
 	_, err = r.Run(t.Context(), "r1", changed)
 	require.NoError(t, err)
 	require.Equal(t, []string{"do a", "do b differently", "do c"}, did)
@@ -273,9 +273,9 @@ func TestAnotherRunIsRefusedWhileOneIsUnfinished(t *testing.T) {
 	require.ErrorIs(t, err, deploy.ErrUnfinished)
 	require.ErrorContains(t, err, "run r1 is unfinished")
 
-	_, err = r.Report(t.Context(), "r2", three(&did))
+	_, err = r.Report(t.Context(), three(&did).Ref("r2"))
 	require.ErrorIs(t, err, fs.ErrNotExist)
-	rep, err := r.Report(t.Context(), "r1", three(&did))
+	rep, err := r.Report(t.Context(), three(&did).Ref("r1"))
 	require.NoError(t, err)
 	require.Equal(t, deploy.Interrupted, rep.Outcome)
 }

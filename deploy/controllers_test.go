@@ -74,7 +74,7 @@ func TestControllersThatRaceStartNoStepTwice(t *testing.T) {
 			if led.counts[held.Step] == 0 {
 				answer = deploy.AnswerRepeat
 			}
-			require.NoError(t, r.Decide(t.Context(), "r1", p, held.Step, deploy.Decision{Answer: answer, By: "test"}))
+			require.NoError(t, r.Decide(t.Context(), p.Ref("r1"), held.Step, deploy.Decision{Answer: answer, By: "test"}))
 			rep, err = r.Run(t.Context(), "r1", p)
 		}
 		require.NoError(t, err)
@@ -97,7 +97,7 @@ func TestADecisionThatRacesWithTheRunLeavesTheLogReadable(t *testing.T) {
 		decided := make(chan error, 1)
 		go func() {
 			<-begun
-			decided <- newRunner(t, log, nil).Decide(context.Background(), id, p, "", deploy.Decision{Answer: deploy.AnswerUndo, By: "ada"})
+			decided <- newRunner(t, log, nil).Decide(context.Background(), p.Ref(id), "", deploy.Decision{Answer: deploy.AnswerUndo, By: "ada"})
 		}()
 		rep, err := newRunner(t, log, nil).Run(t.Context(), id, p)
 		require.NotNil(t, rep, "run %d: %v", n, err)

@@ -60,27 +60,29 @@ func (d Decision) validate(step string) error {
 // and environment; the next [Runner.Run] acts on it. The step names the one
 // that is held, and is empty for a decision about the whole run. Decide may
 // be called by another program than the one that runs the plan.
-func (r *Runner) Decide(ctx context.Context, id RunID, p Plan, step string, d Decision) error {
-	if err := p.Validate(); err != nil {
-		return err
-	}
+func (r *Runner) Decide(ctx context.Context, ref Ref, step string, d Decision) error {
+	id := ref.Run
 	if err := d.validate(step); err != nil {
 		return fmt.Errorf("decision on run %s: %w", id, err)
 	}
-	j, err := openJournal(ctx, r.log, p.stream(), newController())
+	j, s, err := r.find(ctx, ref)
 	if err != nil {
-		return err
+		return fmt.Errorf("decision: %w", err)
 	}
-	s := j.history.run(id)
 	switch {
-	case s == nil:
-		return fmt.Errorf("decision on run %s: %s has no such run", id, p.stream())
 	case !s.finished.IsZero():
 		return fmt.Errorf("decision on run %s: it ended on %s: %s", id, s.finished.Format(time.RFC3339), s.outcome)
 	case step != "" && s.steps[step] == nil:
 		return fmt.Errorf("decision on run %s: no step %q was begun", id, step)
 	case d.Answer == AnswerDone && !s.awaits(step, true), d.Answer == AnswerRepeat && !s.awaits(step, false):
 		return fmt.Errorf("decision on run %s: step %q is not interrupted", id, step)
+	}
+	if d.Answer == AnswerDone && s.steps[step].forward.inFlight {
+		for _, described := range s.plan.Steps {
+			if described.Name == step && len(described.Provides) > 0 {
+				return fmt.Errorf("decision on run %s: step %q has outputs, which nobody can give for it; answer repeat or undo", id, step)
+			}
+		}
 	}
 	d.By, d.Comment = r.opts.Redactor.String(d.By), r.opts.Redactor.String(d.Comment)
 	err = j.append(ctx, &record{Kind: recDecided, Run: id, Step: step, Decision: &d})

@@ -20,6 +20,8 @@ type Description struct {
 	Tier        string            `json:"tier"`
 	Rules       json.RawMessage   `json:"rules"`
 	Steps       []StepDescription `json:"steps"`
+	// Availability is what is probed meanwhile.
+	Availability *Availability `json:"availability,omitempty"`
 }
 
 // StepDescription is a step as data, in the order the steps run in.
@@ -50,7 +52,7 @@ type ActionDescription struct {
 // Describe returns the plan as data. It fails where Validate would fail for an
 // action or for the order of the steps.
 func (p Plan) Describe() (Description, error) {
-	d := Description{Version: 1, Service: p.Service, Environment: p.Env.Name, Tier: p.Env.Tier.String()}
+	d := Description{Version: 1, Service: p.Service, Environment: p.Env.Name, Tier: p.Env.Tier.String(), Availability: p.Availability}
 	rules, err := json.Marshal(p.Env.Rules)
 	if err != nil {
 		return d, fmt.Errorf("field Env.Rules: %w", err)
@@ -204,6 +206,9 @@ func (d Description) diff(recorded Description) []string {
 		lines = append(lines, fmt.Sprintf("was for %s in %s (%s), is for %s in %s (%s)",
 			recorded.Service, recorded.Environment, recorded.Tier, d.Service, d.Environment, d.Tier))
 	}
+	if a, b := recorded.Availability, d.Availability; (a == nil) != (b == nil) || a != nil && *a != *b {
+		lines = append(lines, "what is probed for availability changed")
+	}
 	if string(d.Rules) != string(recorded.Rules) {
 		lines = append(lines, "the rules of the environment changed")
 	}
@@ -245,9 +250,10 @@ func (p Plan) validateActions() []error {
 			errs = append(errs, err)
 		}
 		for _, a := range []Action{s.Do, s.Undo, s.Verify} {
-			if o, ok := a.(*opaque); ok && !p.Env.Rules.AllowsOpaque(o.Name) {
-				errs = append(errs, fmt.Errorf("field Steps[%d] %q: deploy.Func %q is opaque, which the rules of %s refuse; make it an Action with a Spec, or name it in the rules",
-					i, s.Name, o.Name, p.Env.Name))
+			if o, ok := a.(*opaque); ok {
+				if err := p.Env.CheckOpaque(o.Name); err != nil {
+					errs = append(errs, fmt.Errorf("field Steps[%d] %q: deploy.Func %q is opaque: %w", i, s.Name, o.Name, err))
+				}
 			}
 		}
 	}

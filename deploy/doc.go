@@ -8,7 +8,7 @@
 // what has to be undone is undone in reverse order.
 //
 //	log, err := filelog.New("state/log", nil)
-//	exec, err := localexec.New(nil)
+//	exec, err := localexec.New(&localexec.Options{Inherit: []string{"PATH", "HOME"}})
 //	runner, err := deploy.New(log, &deploy.Options{Executor: exec})
 //	report, err := runner.Run(ctx, "2026-11-24.1", deploy.Plan{
 //		Service: "api",
@@ -28,7 +28,8 @@
 // digest, so that a plan can be read, compared and approved before it runs.
 // [Exec] runs a command, [Health] waits until a service answers well, [Watch]
 // holds the run while a new release serves, and fails it when it serves badly.
-// Programs bring their own. [Func] makes an Action of a function; nobody can
+// Programs bring their own. [Plan.Preview] shows what the actions say they
+// would do, and runs none of them. [Func] makes an Action of a function; nobody can
 // read what it does, so it is marked opaque, and the production tier refuses
 // it unless its rules name it.
 //
@@ -46,10 +47,13 @@
 // controller that takes a run up appends a record; the one before it, should
 // it still live, cannot append any more and so cannot act. A step whose intent
 // has no outcome is repeated, verified, or held for a person who answers with
-// [Runner.Decide], as its InFlight says; to ask is the default. Commands that
-// the dead program left behind are found by [MarkerVar], which every command
-// carries; ending them is the program's business (localexec.Marked does it)
-// until the engine has a fence on the host.
+// [Runner.Decide], as its InFlight says; to ask is the default. A person who
+// says that a failed undo is done ends a way back that cannot succeed.
+//
+// Commands that the dead program left behind are found by [MarkerVar], which
+// every command carries. Ending them before Run is the program's business
+// (localexec.Marked and localexec.End do it) until the engine has a fence on
+// the host.
 //
 // # What the log proves
 //
@@ -60,7 +64,9 @@
 // head that is kept elsewhere, and that somebody who can write the log made a
 // whole new chain. A last record that is torn (bytes without the line feed
 // that ends a record) is what a crash leaves of an append that never
-// returned; the run goes on without it and says so with [LogRepaired].
+// returned; the run goes on without it and says so with [LogRepaired]. Keep
+// [Report.Head] elsewhere and give it to [Runner.Verify] to find what was cut
+// off.
 //
 // # Errors, events, logs
 //
@@ -73,9 +79,14 @@
 //
 // # Decisions
 //
-// Until a plan can name hosts, every record has the host "local". Steps run
-// one at a time although Needs can express more. Undo runs also for the step
-// that failed, unlike in most engines, because a step that failed half way has
-// left something; the price is that an Undo must cope with an effect that is
-// not there.
+// Until a plan can name hosts, a Step has no selector of them, and every record
+// has the host "local". Steps run one at a time although Needs can express
+// more. Undo runs also for the step that failed, unlike in most engines,
+// because a step that failed half way has left something; the price is that an
+// Undo must cope with an effect that is not there. The digest of the program is
+// recorded beside that of the plan and not mixed into it, so that a refusal can
+// say which of the two changed. The end of ctx stops the step that runs and
+// leaves the run to be continued, until the meaning of signals is built.
+// [Runner.Decide] takes a [Ref] and not an id alone, since ids are unique only
+// for a service in an environment.
 package deploy

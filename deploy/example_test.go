@@ -16,7 +16,7 @@ import (
 
 // A plan is run once, whatever happens to the program: running it again
 // continues it, or returns the report of a run that has ended.
-func Example() {
+func ExampleNew() {
 	dir, err := os.MkdirTemp("", "example-")
 	if err != nil {
 		fmt.Println(err)
@@ -108,5 +108,25 @@ func ExamplePlan_Validate() {
 	// Output:
 	// field Steps[0] "warm up": Name is not made of letters, digits, ".", "_" and "-"
 	// field Steps[0] "warm up": Needs "build", which is no step of the plan
-	// field Steps[0] "warm up": deploy.Func "warm-up" is opaque, which the rules of prod refuse; make it an Action with a Spec, or name it in the rules
+	// field Steps[0] "warm up": deploy.Func "warm-up" is opaque: Rules.Opaque: want none, got "warm-up" (rule: allows the functions that steps are made of); make it an action that describes itself, or add the name to Rules.Opaque.Names of prod
+}
+
+// A function becomes a step with a name and a version, which stand for what
+// nobody can read in it.
+func ExampleFunc() {
+	warm := deploy.Func("warm-cache", "2", func(_ context.Context, c *deploy.Call) error {
+		c.Printf("%s is warm", c.Service)
+		return nil
+	})
+	plan := deploy.Plan{
+		Service: "api",
+		Env:     envconfig.Development(),
+		Steps:   []deploy.Step{{Name: "warm", InFlight: deploy.Repeat, Do: warm}},
+	}
+	what, err := plan.Preview()
+	fmt.Print(what, err, "\n")
+	// Output:
+	//   1. warm
+	//        no preview: deploy.Func (opaque: what it does cannot be read here) {"opaque":{"name":"warm-cache","version":"2"}}
+	// <nil>
 }

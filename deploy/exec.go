@@ -20,17 +20,19 @@ type execSpec struct {
 	ReadOnly bool              `json:"read_only,omitempty"`
 }
 
-// Spec returns the command with its secrets by name. What Stdin holds is not
-// part of it.
+// Spec returns the command with its secrets by name.
 func (e *Exec) Spec() any {
 	c := e.Command
 	return execSpec{c.Argv, c.Dir, c.Env, slices.Sorted(maps.Keys(c.Secrets)), c.ReadOnly}
 }
 
-// Validate reports a command without a program.
+// Validate reports a command without a program or with a Stdin.
 func (e *Exec) Validate() error {
 	if len(e.Command.Argv) == 0 || e.Command.Argv[0] == "" {
 		return errors.New("field Command.Argv is empty; name a program")
+	}
+	if e.Command.Stdin != nil {
+		return errors.New("field Command.Stdin is a stream, which is empty when the step runs again, and nobody can read in the plan; write an Action that opens it")
 	}
 	return nil
 }

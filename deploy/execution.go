@@ -62,7 +62,7 @@ func (x *execution) run(ctx context.Context) (*Report, error) {
 		return x.finish(nil, err, continued)
 	}
 	var err error
-	if x.probe, err = startAvailability(ctx, x.opts.Availability); err == nil {
+	if x.probe, err = startAvailability(ctx, x.plan.Availability); err == nil {
 		err = x.advance(ctx)
 	}
 	return x.finish(x.probe.stop(), err, continued)
@@ -222,7 +222,7 @@ func (x *execution) neededBy(name string, stuck map[string]bool) bool {
 // finish makes the report and the last event.
 func (x *execution) finish(avail *AvailabilityReport, err error, continued bool) (*Report, error) {
 	s := x.state()
-	rep := s.report(x.recordedPlan())
+	rep := s.report(x.recordedPlan(), x.journal)
 	rep.Continued, rep.Availability = continued, avail
 	if !rep.Outcome.Ended() {
 		rep.Outcome, rep.Duration, rep.Reason = x.unfinished(), time.Since(s.started), x.text(err)
@@ -245,7 +245,7 @@ func (x *execution) unfinished() Outcome {
 // ended reports a run that is over.
 func (x *execution) ended() (*Report, error) {
 	s := x.state()
-	rep := s.report(x.recordedPlan())
+	rep := s.report(x.recordedPlan(), x.journal)
 	rep.Continued = true
 	return rep, x.endError(s)
 }

@@ -29,7 +29,7 @@ type Command struct {
 	// two come one at a time.
 	Stdout, Stderr io.Writer
 	// ReadOnly declares that the command changes nothing, so it needs no
-	// fence and may run in a dry run. The zero value is a mutating command.
+	// fence. The zero value is a mutating command.
 	ReadOnly bool
 	// Grace is how long the process group may take to end after the polite
 	// signal that follows cancellation, before it is killed; zero is 10

@@ -35,7 +35,7 @@ func TestRunLogsOfEveryVersionStayReadable(t *testing.T) {
 		var did []string
 		r := newRunner(t, log, nil)
 
-		rep, err := r.Report(t.Context(), "r1", three(&did))
+		rep, err := r.Report(t.Context(), three(&did).Ref("r1"))
 		require.NoError(t, err)
 		require.Equal(t, deploy.Succeeded, rep.Outcome)
 		require.Equal(t, "ada", rep.Initiator)

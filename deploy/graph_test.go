@@ -193,8 +193,9 @@ func TestRunIDsAndOptionsAreChecked(t *testing.T) {
 	_, err := deploy.New(nil, nil)
 	require.ErrorContains(t, err, "log is nil")
 	for _, a := range []deploy.Availability{{}, {URL: "http://127.0.0.1", Interval: -1}, {URL: "http://127.0.0.1", Timeout: -1}} {
-		_, err := deploy.New(log, &deploy.Options{Availability: &a})
-		require.ErrorContains(t, err, "Availability")
+		p := three(&did)
+		p.Availability = &a
+		require.ErrorContains(t, p.Validate(), "field Availability")
 	}
 }
 

@@ -78,15 +78,17 @@ func TestTheProberCountsFromTheFirstStepToTheLast(t *testing.T) {
 		}
 		good("v1", w)
 	})
-	r := newRunner(t, newMemLog(), &deploy.Options{Availability: &deploy.Availability{URL: srv.URL, Interval: 5 * time.Millisecond}})
+	r := newRunner(t, newMemLog(), nil)
 	w := &deploy.Watch{For: time.Second, Interval: time.Millisecond, MinRequests: 3, MaxFailed: 1}
-	rep, err := r.Run(t.Context(), "r1", plan(deploy.Step{Name: "watch", InFlight: deploy.Repeat, Do: w}))
+	p := plan(deploy.Step{Name: "watch", InFlight: deploy.Repeat, Do: w})
+	p.Availability = &deploy.Availability{URL: srv.URL, Interval: 5 * time.Millisecond}
+	rep, err := r.Run(t.Context(), "r1", p)
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, rep.Availability.Requests, 3)
 	require.Equal(t, 1, rep.Availability.Failed)
 	require.Contains(t, rep.Availability.FirstReason, "status 502")
 	require.False(t, rep.Availability.FirstFailure.IsZero())
 
-	_, err = deploy.New(newMemLog(), &deploy.Options{Availability: &deploy.Availability{}})
-	require.ErrorContains(t, err, "Availability: field URL is empty")
+	p.Availability = &deploy.Availability{}
+	require.ErrorContains(t, p.Validate(), "field Availability: field URL is empty")
 }

@@ -110,10 +110,12 @@ func TestAWatchOnTheRunsOwnProberCountsFromItsStart(t *testing.T) {
 			return context.Cause(ctx)
 		}
 	}}
-	rep, err := newRunner(t, newMemLog(), &deploy.Options{Availability: &deploy.Availability{URL: srv.URL, Interval: time.Millisecond}}).Run(t.Context(), "r1", plan(
+	p := plan(
 		deploy.Step{Name: "first", InFlight: deploy.Repeat, Do: first},
-		deploy.Step{Name: "watch", InFlight: deploy.Repeat, Do: &deploy.Watch{For: 50 * time.Millisecond, Interval: 5 * time.Millisecond}},
-	))
+		deploy.Step{Name: "watch", InFlight: deploy.Repeat, Do: &deploy.Watch{For: 500 * time.Millisecond, Interval: 5 * time.Millisecond}},
+	)
+	p.Availability = &deploy.Availability{URL: srv.URL, Interval: time.Millisecond}
+	rep, err := newRunner(t, newMemLog(), nil).Run(t.Context(), "r1", p)
 	require.NoError(t, err)
 	require.Equal(t, broken, rep.Availability.Failed)
 	require.Greater(t, rep.Availability.Requests, rep.Availability.Failed)

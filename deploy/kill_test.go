@@ -95,7 +95,7 @@ func controller(dir string) {
 	fatal(err)
 	p := released(dir, os.Getenv("DEVOPS_TEST_BAD") != "")
 	if answer := os.Getenv("DEVOPS_TEST_ANSWER"); answer != "" {
-		fatal(r.Decide(context.Background(), deploy.RunID(runOf(dir)), p, "pay", deploy.Decision{Answer: deploy.Answer(answer), By: "test"}))
+		fatal(r.Decide(context.Background(), p.Ref(deploy.RunID(runOf(dir))), "pay", deploy.Decision{Answer: deploy.Answer(answer), By: "test"}))
 	}
 	rep, err := r.Run(context.Background(), deploy.RunID(runOf(dir)), p)
 	if rep == nil {

@@ -88,7 +88,7 @@ func TestProductionRefusesOpaqueSteps(t *testing.T) {
 	p := plan(step)
 	require.NoError(t, p.Validate())
 	p.Env = envconfig.Production()
-	require.ErrorContains(t, p.Validate(), `deploy.Func "warm-cache" is opaque, which the rules of prod refuse`)
+	require.ErrorContains(t, p.Validate(), `deploy.Func "warm-cache" is opaque: Rules.Opaque: want none, got "warm-cache"`)
 	p.Env.Rules.Opaque.Names = []string{"warm-cache"}
 	require.NoError(t, p.Validate())
 }
@@ -145,6 +145,30 @@ func TestDescriptionIsGolden(t *testing.T) {
 	d, err := p.Describe()
 	require.NoError(t, err)
 	golden(t, "description.txt", d.String())
+}
+
+func TestPreviewShowsCommandsAndRunsNothing(t *testing.T) {
+	var did []string
+	p := plan(
+		deploy.Step{Name: "build", Do: &deploy.Exec{Command: deploy.Command{
+			Argv: []string{"make", "it so"}, Env: map[string]string{"A": "b c"}, Secrets: map[string]secrets.Value{"TOKEN": secrets.New("canary-canary")},
+		}}},
+		deploy.Step{Name: "gate", Do: &deploy.Health{URL: "http://${addr}/healthz"}, Binds: []string{"addr"}},
+		deploy.Step{Name: "own", Do: &effect{Name: "own", did: &did}},
+	)
+	_, err := p.Preview()
+	require.ErrorContains(t, err, `Binds "addr"`)
+	p.Steps[0].Provides = []string{"addr"}
+	got, err := p.Preview()
+	require.NoError(t, err)
+	require.Equal(t, `  1. build
+       A='b c' TOKEN=<secret> make 'it so'
+  2. gate
+       GET http://<output addr>/healthz until 3 good answers in a row, for at most 30s
+  3. own
+       no preview: deploy_test.effect {"name":"own"}
+`, got)
+	require.Empty(t, did)
 }
 
 func golden(t *testing.T, name, got string) {

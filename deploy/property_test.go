@@ -210,7 +210,7 @@ func randomRun(t *testing.T, seed, n uint64) deploy.Outcome {
 	for rep != nil && rep.Outcome == deploy.Held {
 		var held *deploy.HeldError
 		require.ErrorAs(t, err, &held, where)
-		require.NoError(t, r.Decide(t.Context(), "r1", p, held.Step, w.answer(held)), where)
+		require.NoError(t, r.Decide(t.Context(), p.Ref("r1"), held.Step, w.answer(held)), where)
 		rep, err = r.Run(t.Context(), "r1", p)
 	}
 	require.NotNil(t, rep, "%s: %v", where, err)

@@ -67,7 +67,7 @@ func finishLate(t *testing.T, kind string, act func(r *deploy.Runner, p deploy.P
 
 func TestADecisionThatComesTooLateIsRefusedAndTheLogStaysReadable(t *testing.T) {
 	p, log, err := finishLate(t, "decided", func(r *deploy.Runner, p deploy.Plan) error {
-		return r.Decide(t.Context(), "r1", p, "", deploy.Decision{Answer: deploy.AnswerUndo, By: "ada"})
+		return r.Decide(t.Context(), p.Ref("r1"), "", deploy.Decision{Answer: deploy.AnswerUndo, By: "ada"})
 	})
 	require.Error(t, err)
 	rep, err := newRunner(t, log, nil).Run(t.Context(), "r1", p)
@@ -179,7 +179,7 @@ func TestNoStepStartsAfterADecisionToUndo(t *testing.T) {
 			p := three(&did)
 			r := newRunner(t, log, nil)
 			once(log, func() {
-				require.NoError(t, r.Decide(t.Context(), "r1", p, "", deploy.Decision{Answer: deploy.AnswerUndo, By: "ada"}))
+				require.NoError(t, r.Decide(t.Context(), p.Ref("r1"), "", deploy.Decision{Answer: deploy.AnswerUndo, By: "ada"}))
 			}, c.before...)
 			rep, err := r.Run(t.Context(), "r1", p)
 			require.ErrorContains(t, err, "undone by decision of ada")

@@ -14,6 +14,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/masaruk/devops/internal/hashlog"
 	"github.com/masaruk/devops/secrets"
 )
 
@@ -26,8 +27,9 @@ type Options struct {
 	// a command fails.
 	Executor Executor
 	// Handle receives the events of each run, one at a time and in order, on
-	// a goroutine of its own; nil drops them. A handler that is slow loses
-	// events rather than holding up the run.
+	// a goroutine of its own; nil drops them. It never holds up the run: a
+	// slow one loses lines of output, and one that is still at work 2 seconds
+	// after the run has ended gets the rest after Run has returned.
 	Handle func(Event)
 	// Logger receives what is not an event; nil discards it.
 	Logger *slog.Logger
@@ -45,13 +47,11 @@ type Options struct {
 	// log: a run is not continued by another build unless a Decision allows
 	// it. Empty takes the SHA-256 of the running executable file.
 	Executable string
-	// Availability, when set, probes the service from before the first step
-	// to after the last and counts failed requests.
-	Availability *Availability
 }
 
 // Runner runs plans and keeps what happens in a [Log]. It is safe for
-// concurrent use; its goroutines end when Run returns.
+// concurrent use. Its goroutines end when Run returns, but for that of a
+// handler that hangs.
 type Runner struct {
 	log  Log
 	opts Options
@@ -75,17 +75,8 @@ func New(log Log, opts *Options) (*Runner, error) {
 			return Result{}, errors.New("the Runner has no Executor; set Options.Executor")
 		})
 	}
-	if r.opts.Availability != nil {
-		if err := r.opts.Availability.validate(); err != nil {
-			return nil, fmt.Errorf("deploy.New: Availability: %w", err)
-		}
-	}
 	return r, nil
 }
-
-// stream is the name of the log stream that holds every run of the service in
-// the environment, so that they exclude each other.
-func (p Plan) stream() string { return p.Env.Name + "/" + p.Service }
 
 // Run starts the run id of the plan, or continues it after a crash: what the
 // log says is done is not repeated, and a step that was interrupted is treated
@@ -118,23 +109,49 @@ func (r *Runner) Run(ctx context.Context, id RunID, p Plan) (*Report, error) {
 // Report returns what the log knows of a run, and changes nothing. A run that
 // has not ended has the outcome [Interrupted]. The error wraps
 // [fs.ErrNotExist] when the log has no such run.
-func (r *Runner) Report(ctx context.Context, id RunID, p Plan) (*Report, error) {
-	if err := p.Validate(); err != nil {
-		return nil, err
-	}
-	j, err := openJournal(ctx, r.log, p.stream(), newController())
+func (r *Runner) Report(ctx context.Context, ref Ref) (*Report, error) {
+	j, s, err := r.find(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
-	s := j.history.run(id)
-	if s == nil {
-		return nil, fmt.Errorf("run %s of %s: %w", id, p.stream(), fs.ErrNotExist)
-	}
-	rep := s.report(*s.plan)
+	rep := s.report(*s.plan, j)
 	if !rep.Outcome.Ended() {
 		rep.Outcome, rep.Reason = Interrupted, s.cause
 	}
 	return rep, nil
+}
+
+// find reads the log of a run that it must know.
+func (r *Runner) find(ctx context.Context, ref Ref) (*journal, *runState, error) {
+	j, err := openJournal(ctx, r.log, ref.stream(), newController())
+	if err != nil {
+		return nil, nil, err
+	}
+	s := j.history.run(ref.Run)
+	if s == nil {
+		return nil, nil, fmt.Errorf("run %s of %s: %w", ref.Run, ref.stream(), fs.ErrNotExist)
+	}
+	return j, s, nil
+}
+
+// Verify reads the whole log of the service in the environment and reports
+// the first record that cannot be believed, as a [*LogError]. The head is a
+// [Report.Head] that was kept elsewhere: with it, Verify also finds records
+// that were cut off since. An empty head checks the chain alone, which a cut
+// at its end leaves whole.
+func (r *Runner) Verify(ctx context.Context, ref Ref, head string) error {
+	j, err := openJournal(ctx, r.log, ref.stream(), newController())
+	if err != nil || head == "" {
+		return err
+	}
+	var anchor hashlog.Head
+	if err := anchor.UnmarshalText([]byte(head)); err != nil {
+		return fmt.Errorf("head %q of %s: %w", head, ref.stream(), err)
+	}
+	if err := j.chain.CheckAnchor(anchor); err != nil {
+		return &LogError{j.stream, anchor.Seq, "verify against the head of", err}
+	}
+	return nil
 }
 
 // open reads the log and checks that this run may be started or continued.
@@ -150,7 +167,7 @@ func (r *Runner) open(ctx context.Context, id RunID, p Plan) (*execution, error)
 	if err != nil {
 		return nil, err
 	}
-	j, err := openJournal(ctx, r.log, p.stream(), newController())
+	j, err := openJournal(ctx, r.log, p.Ref(id).stream(), newController())
 	if err != nil {
 		return nil, err
 	}

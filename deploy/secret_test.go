@@ -144,7 +144,7 @@ func TestTheCanaryIsInNoDecisionNorInitiator(t *testing.T) {
 	_, err = r.Run(t.Context(), "r1", p)
 	require.ErrorIs(t, err, errCrash)
 	log.before = nil
-	require.NoError(t, r.Decide(t.Context(), "r1", p, "", deploy.Decision{Answer: deploy.AnswerUndo, By: "ada", Comment: "rotated " + canary}))
+	require.NoError(t, r.Decide(t.Context(), p.Ref("r1"), "", deploy.Decision{Answer: deploy.AnswerUndo, By: "ada", Comment: "rotated " + canary}))
 	for _, rec := range log.streams["dev/api"] {
 		requireNoCanary(t, "record", string(rec))
 	}

@@ -95,3 +95,25 @@ func TestATornEndIsToldAndGoneOnWithout(t *testing.T) {
 	require.Equal(t, deploy.Succeeded, rep.Outcome)
 	require.Equal(t, []deploy.LogRepaired{{Stream: "dev/api", Seq: 5}}, repaired)
 }
+
+func TestACutIsFoundAgainstAHeadKeptElsewhere(t *testing.T) {
+	var did []string
+	log := newMemLog()
+	r := newRunner(t, log, nil)
+	p := three(&did)
+	rep, err := r.Run(t.Context(), "r1", p)
+	require.NoError(t, err)
+	require.NotEmpty(t, rep.Head)
+	require.NoError(t, r.Verify(t.Context(), p.Ref(""), rep.Head))
+	_, err = r.Run(t.Context(), "r2", p)
+	require.NoError(t, err)
+	require.NoError(t, r.Verify(t.Context(), p.Ref(""), rep.Head), "an older head is on the way")
+
+	log.streams["dev/api"] = log.streams["dev/api"][:5]
+	require.NoError(t, r.Verify(t.Context(), p.Ref(""), ""), "the chain alone cannot show it")
+	err = r.Verify(t.Context(), p.Ref(""), rep.Head)
+	var bad *deploy.LogError
+	require.ErrorAs(t, err, &bad)
+	require.Equal(t, "dev/api", bad.Stream)
+	require.ErrorContains(t, r.Verify(t.Context(), p.Ref(""), "no head"), `head "no head"`)
+}

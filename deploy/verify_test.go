@@ -88,12 +88,12 @@ func TestDecisionsThatCannotBeMeantAreRefused(t *testing.T) {
 		"none of done, repeat":         {"b", deploy.Decision{Answer: "perhaps", By: "ada"}},
 		"By is empty":                  {"b", deploy.Decision{Answer: deploy.AnswerDone}},
 	} {
-		require.ErrorContains(t, r.Decide(t.Context(), "r1", p, c.step, c.d), want)
+		require.ErrorContains(t, r.Decide(t.Context(), p.Ref("r1"), c.step, c.d), want)
 	}
 	require.Len(t, log.streams["dev/api"], before)
 	_, err = r.Run(t.Context(), "r1", p)
 	require.NoError(t, err)
-	require.ErrorContains(t, r.Decide(t.Context(), "r1", p, "", deploy.Decision{Answer: deploy.AnswerUndo, By: "ada"}), "it ended on")
+	require.ErrorContains(t, r.Decide(t.Context(), p.Ref("r1"), "", deploy.Decision{Answer: deploy.AnswerUndo, By: "ada"}), "it ended on")
 }
 
 // TestOutputsAreReadByThoseWhoSaySo.

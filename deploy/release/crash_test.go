@@ -57,7 +57,7 @@ func prepare(t *testing.T) string {
 
 // survived checks a root after a crash, when so much was done.
 func survived(root string, done []string) error {
-	d, err := release.OpenOn(root, unsynced{})
+	d, err := release.NewOn(root, unsynced{})
 	if err != nil {
 		return err
 	}
@@ -118,7 +118,7 @@ func record(t *testing.T, root string) (*powercut.Recorder, *release.Dir) {
 	t.Helper()
 	rec, err := powercut.New(root)
 	require.NoError(t, err)
-	d, err := release.OpenOn(root, rec)
+	d, err := release.NewOn(root, rec)
 	require.NoError(t, err)
 	return rec, d
 }
@@ -240,7 +240,7 @@ func TestMain(m *testing.M) {
 
 // child runs replace and asks its parent before each operation.
 func child(root string) error {
-	d, err := release.OpenOn(root, &asking{bufio.NewReader(os.Stdin)})
+	d, err := release.NewOn(root, &asking{bufio.NewReader(os.Stdin)})
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ const (
 	secretDir  fs.FileMode = 0o700 // of records
 )
 
-// Options are the options of [Open].
+// Options are the options of [New].
 type Options struct {
 	// Perm is the mode of the directories root, releases, shared and of each
 	// release, which a web server of another user may have to read; zero is
@@ -33,8 +33,8 @@ type Dir struct {
 	fsys durable.FS
 }
 
-// Open returns the releases below root, which need not exist. It does no I/O.
-func Open(root string, opts *Options) (*Dir, error) {
+// New returns the releases below root, which need not exist. It does no I/O.
+func New(root string, opts *Options) (*Dir, error) {
 	if root == "" {
 		return nil, &Error{Op: "open", Err: errors.New("the root has no name; give a directory")}
 	}

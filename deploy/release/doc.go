@@ -1,7 +1,7 @@
 // Package release keeps the releases of an application on this machine as
 // directories, and switches between them in one step.
 //
-//	dir, err := release.Open("/srv/api", nil)
+//	dir, err := release.New("/srv/api", nil)
 //	_, err = dir.Stage(ctx, release.Spec{
 //		ID:      "v2",
 //		From:    os.DirFS("build"),
@@ -59,7 +59,8 @@
 // same bytes. Parsers that know no quotes (docker --env-file) do not, and a
 // shell reads a value with an apostrophe in it differently: do not source it.
 // The few values that no quoting can carry are refused, by the name of the
-// variable. Secrets appear in no record, log or error.
+// variable. Values of Secrets appear in no record, log or error; the evidence
+// and reasons that Prove and Fail are given are kept as they are.
 //
 // The artefact's digest covers paths, types, the executable bit, content and
 // link targets of what From or Fill gave, not the env file: the same artefact

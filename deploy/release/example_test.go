@@ -11,14 +11,14 @@ import (
 	"github.com/masaruk/devops/secrets"
 )
 
-func ExampleOpen() {
+func ExampleNew() {
 	root, err := os.MkdirTemp("", "api")
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	defer os.RemoveAll(root)
-	dir, err := release.Open(root, nil)
+	dir, err := release.New(root, nil)
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -2,9 +2,9 @@ package release
 
 import "github.com/masaruk/devops/internal/durable"
 
-// OpenOn is [Open] on another file system.
-func OpenOn(root string, fsys durable.FS) (*Dir, error) {
-	d, err := Open(root, nil)
+// NewOn is [New] on another file system.
+func NewOn(root string, fsys durable.FS) (*Dir, error) {
+	d, err := New(root, nil)
 	if err == nil {
 		d.fsys = fsys
 	}

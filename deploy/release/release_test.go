@@ -39,7 +39,7 @@ func (unsyncedFile) Sync() error { return nil }
 
 func open(t testing.TB, root string) *release.Dir {
 	t.Helper()
-	d, err := release.OpenOn(root, unsynced{})
+	d, err := release.NewOn(root, unsynced{})
 	require.NoError(t, err)
 	return d
 }
@@ -101,9 +101,9 @@ func complete(path, id string) error {
 
 func TestLayout(t *testing.T) {
 	root := filepath.Join(t.TempDir(), "srv/api")
-	d, err := release.Open(root, nil)
+	d, err := release.New(root, nil)
 	require.NoError(t, err)
-	require.NoDirExists(t, root, "Open does no I/O")
+	require.NoDirExists(t, root, "New does no I/O")
 	_, err = d.Current()
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	r, err := d.Stage(t.Context(), spec("v1"))
@@ -399,6 +399,6 @@ func TestUnwritableRoot(t *testing.T) {
 	require.NoError(t, os.WriteFile(name, nil, 0o600))
 	_, err := open(t, filepath.Join(name, "api")).Stage(t.Context(), spec("v1"))
 	require.ErrorContains(t, err, name)
-	_, err = release.Open("", nil)
+	_, err = release.New("", nil)
 	require.Error(t, err)
 }

@@ -95,7 +95,8 @@
 //
 //	GET  /v1/status    200 Status
 //	POST /v1/swap      SwapRequest: 200 SwapResult
-//	POST /v1/stop      200 {} when another server could start in this place
+//	POST /v1/stop      200 Status, the last counts, when another server could
+//	                   start in this place
 //	POST /v1/handover  Upgrade: switchover-handover, 101, then the descriptors
 //	                   beside one line of JSON {version, status, socket}; the new
 //	                   process answers "serving\n", the old one "retired\n"

@@ -29,7 +29,8 @@ var (
 
 // Error tells what could not be done, and with what.
 type Error struct {
-	// Op is "run", "take over", "status", "swap", "stop" or "await".
+	// Op is "new", "new client", "run", "take over", "status", "swap",
+	// "stop", "await" or "final".
 	Op string
 	// Subject is the socket, file, address or backend concerned.
 	Subject string

@@ -19,8 +19,9 @@ type place struct {
 }
 
 // Run serves until ctx ends, [Client.Stop] is called, or another process has
-// taken over; it lets requests in flight end, and returns nil. An error says
-// what kept it from serving; nothing was changed then.
+// taken over; it lets requests in flight end, and returns nil. An error from
+// before it served says what kept it from serving, and nothing was changed
+// then; a later one, why it could not go on or tidy up.
 func (s *Server) Run(ctx context.Context) error {
 	if !s.started.CompareAndSwap(false, true) {
 		return &Error{Op: "run", Subject: s.socket, Err: errors.New("Run was called before")}

@@ -1,12 +1,3 @@
-// Command quickstart releases a real HTTP service several times, one version
-// after the other, while clients and a prober ask it without pause, and shows
-// what became of each version and of each request.
-//
-//	go run ./examples/quickstart
-//
-// It needs only Go. The built-in versions are four good and three bad ones;
-// -releases DIR releases services of your own instead. Kill it at any moment
-// and run it again with the -dir it printed: it goes on.
 package main
 
 import (

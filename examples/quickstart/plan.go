@@ -40,8 +40,9 @@ func (q *quickstart) plan(v version, from switchover.Backend, old *serving) depl
 		current = old.Release
 	}
 	return deploy.Plan{
-		Service: "quickstart",
-		Env:     envconfig.Development(),
+		Service:      "quickstart",
+		Env:          envconfig.Development(),
+		Availability: &deploy.Availability{URL: "http://" + reachable(q.session.Addr) + "/healthz", Interval: probeInterval},
 		Steps: []deploy.Step{
 			{
 				Name: "build", Kind: deploy.KindBuild, InFlight: deploy.Repeat,

@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -75,8 +74,7 @@ const stopGrace = 5 * time.Second
 // endMarked ends every process with the marker.
 func endMarked(ctx context.Context, marker string) error {
 	_, err := endAll(ctx, func() ([]localexec.Process, error) {
-		procs, err := localexec.Marked(marker)
-		return slices.DeleteFunc(procs, func(p localexec.Process) bool { return p.Marker != marker }), err
+		return localexec.Marked(marker)
 	})
 	return err
 }

@@ -79,7 +79,7 @@ func (q *quickstart) open() (err error) {
 	if q.log, err = filelog.New(filepath.Join(q.dir, "log"), nil); err != nil {
 		return err
 	}
-	if q.releases, err = release.Open(filepath.Join(q.dir, "app"), nil); err != nil {
+	if q.releases, err = release.New(filepath.Join(q.dir, "app"), nil); err != nil {
 		return err
 	}
 	if q.opts.releases == "" {
@@ -272,7 +272,6 @@ func ignoreEnded(rep *deploy.Report, err error) error {
 func (q *quickstart) runner(handle func(deploy.Event)) (*deploy.Runner, error) {
 	return deploy.New(q.log, &deploy.Options{
 		Executor: q.exec, Handle: handle, Marker: q.marker, Initiator: "quickstart",
-		Availability: &deploy.Availability{URL: "http://" + reachable(q.session.Addr) + "/healthz", Interval: probeInterval},
 	})
 }
 

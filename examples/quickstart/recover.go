@@ -75,7 +75,7 @@ func (q *quickstart) recallRun(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	rep, err := runner.Report(ctx, deploy.RunID(s.Run), q.plan(v, s.From, s.Serving))
+	rep, err := runner.Report(ctx, q.plan(v, s.From, s.Serving).Ref(deploy.RunID(s.Run)))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		s.Run = ""
@@ -117,7 +117,7 @@ func (q *quickstart) undoRun(ctx context.Context, v version) error {
 		return err
 	}
 	id, plan := deploy.RunID(s.Run), q.plan(v, s.From, s.Serving)
-	if err := runner.Decide(ctx, id, plan, "", deploy.Decision{Answer: deploy.AnswerUndo, By: undoReason}); err != nil {
+	if err := runner.Decide(ctx, plan.Ref(id), "", deploy.Decision{Answer: deploy.AnswerUndo, By: undoReason}); err != nil {
 		return err
 	}
 	rep, err := runner.Run(ctx, id, plan)

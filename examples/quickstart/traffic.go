@@ -85,7 +85,7 @@ func (q *quickstart) startTraffic(ctx context.Context, listen string) (switchove
 // leftovers lists the processes that an earlier program left behind, except
 // those that carry one of the given markers.
 func (q *quickstart) leftovers(keep ...string) ([]localexec.Process, error) {
-	procs, err := localexec.Marked(q.marker + "/")
+	procs, err := localexec.Marked(q.marker)
 	if err != nil {
 		return nil, err
 	}

@@ -1,7 +1,7 @@
 // Package hashlog chains records by hash, so that a log which was edited,
 // reordered or spliced is found out wherever it was stored.
 //
-//	chain := hashlog.NewChain("api/stg")
+//	chain := hashlog.NewChain("stg/api")
 //	line, next, err := chain.Seal(body) // prepares record next.Seq
 //	// store line; if that worked:
 //	_, err = chain.Open(line)           // verifies it and advances

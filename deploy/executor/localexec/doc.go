@@ -38,8 +38,8 @@
 // chunk, as it comes; a filter holds back only what may be the beginning of a
 // secret. The values of Command.Secrets are always filtered, Options.Redactor
 // comes on top. Values of less than four bytes cannot be filtered and are
-// refused, and so is a command that shows a value of Secrets, plain or
-// encoded, in Argv, Env or Dir; the error wraps [deploy.ErrSecret] and names
+// refused, and so is a command that shows a value of Secrets, whole or a line
+// of it, in Argv, Env or Dir; the error wraps [deploy.ErrSecret] and names
 // the place.
 //
 // Both Writers share one lock. A Writer that fails or panics gets nothing

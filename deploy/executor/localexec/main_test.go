@@ -22,25 +22,25 @@ import (
 	"github.com/masaruk/devops/deploy/executor/localexec"
 )
 
-// helperVar makes the test binary act as a program that is killed, or that
+// programVar makes the test binary act as a program that is killed, or that
 // carries a marker itself.
-const helperVar = "LOCALEXEC_TEST_HELPER"
+const programVar = "LOCALEXEC_TEST_PROGRAM"
 
 func TestMain(m *testing.M) {
-	switch os.Getenv(helperVar) {
+	switch os.Getenv(programVar) {
 	case "start":
-		helperStart()
+		programStart()
 	case "marked":
-		helperMarked()
+		programMarked()
 	case "join":
-		helperJoin()
+		programJoin()
 	default:
 		os.Exit(m.Run())
 	}
 }
 
-// helperStart starts a process, prints it, and waits to be killed.
-func helperStart() {
+// programStart starts a process, prints it, and waits to be killed.
+func programStart() {
 	ex, err := localexec.New(nil)
 	if err == nil {
 		var p localexec.Process
@@ -56,8 +56,8 @@ func helperStart() {
 	select {}
 }
 
-// helperMarked prints what carries its own marker.
-func helperMarked() {
+// programMarked prints what carries its own marker.
+func programMarked() {
 	found, err := localexec.Marked(os.Getenv(deploy.MarkerVar))
 	if err == nil {
 		err = json.NewEncoder(os.Stdout).Encode(found)
@@ -74,8 +74,8 @@ func joinGroup(c *exec.Cmd, number string) error {
 	return err
 }
 
-// helperJoin puts a process that ends at once into a group, and never reaps it.
-func helperJoin() {
+// programJoin puts a process that ends at once into a group, and never reaps it.
+func programJoin() {
 	c := exec.Command("/bin/sh", "-c", "exit 0")
 	err := joinGroup(c, os.Args[1])
 	if err == nil {

@@ -94,8 +94,9 @@ func Stop(ctx context.Context, p Process, grace time.Duration) (killed bool, err
 }
 
 // Marked returns the processes whose environment carries a
-// [deploy.MarkerVar] that begins with prefix, which must not be empty, but for
-// this program and its ancestors. It sees what this program may read: the
+// [deploy.MarkerVar] of the given value, or of one that goes on behind it with
+// a slash, but for this program and its ancestors: "api@stg" finds every run
+// of that service, "api@stg/r1" that run and not "api@stg/r10". It sees what this program may read: the
 // processes of its own user, or all as root. The environment is that with
 // which a process executed its program; one that writes its title over it, as
 // some servers do, is not found.
@@ -103,11 +104,11 @@ func Stop(ctx context.Context, p Process, grace time.Duration) (killed bool, err
 // A process that forks while Marked looks may be missed: call Marked again
 // after [End] until nothing is found. Linux only; elsewhere the error is
 // [errors.ErrUnsupported].
-func Marked(prefix string) ([]Process, error) {
-	if prefix == "" {
-		return nil, errors.New("localexec: Marked needs a prefix: without one it would find the processes of every run")
+func Marked(marker string) ([]Process, error) {
+	if marker == "" {
+		return nil, errors.New("localexec: Marked needs a marker: without one it would find the processes of every run")
 	}
-	return marked(prefix)
+	return marked(marker)
 }
 
 // End ends processes as [Stop] does, but each by itself: not its group, its

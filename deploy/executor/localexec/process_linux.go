@@ -147,7 +147,7 @@ func endAll(ctx context.Context, members func() ([]stat, error), grace time.Dura
 	}
 }
 
-func marked(prefix string) ([]Process, error) {
+func marked(of string) ([]Process, error) {
 	boot, err := bootID()
 	if err != nil {
 		return nil, err
@@ -160,7 +160,7 @@ func marked(prefix string) ([]Process, error) {
 	var found []Process
 	for _, s := range all {
 		value, ok := marker(s.pid)
-		if !ok || !strings.HasPrefix(value, prefix) || s.dead || skip[s.pid] {
+		if !ok || value != of && !strings.HasPrefix(value, of+"/") || s.dead || skip[s.pid] {
 			continue
 		}
 		p := Process{PID: s.pid, Ticks: s.start, Boot: boot, Marker: value}

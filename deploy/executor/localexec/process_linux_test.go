@@ -53,7 +53,7 @@ func gone(pid string) bool {
 func TestStartSurvivesTheProgram(t *testing.T) {
 	logFile := filepath.Join(t.TempDir(), "log")
 	program := exec.Command(os.Args[0], logFile)
-	program.Env = []string{helperVar + "=start"}
+	program.Env = []string{programVar + "=start"}
 	out, err := program.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, program.Start())
@@ -196,24 +196,26 @@ func TestMarkedFindsWhatLeftTheGroup(t *testing.T) {
 		return err == nil && len(found) == 1
 	})
 	require.Equal(t, marker+"/7", found[0].Marker)
-	none, err := localexec.Marked(marker + "/8")
-	require.NoError(t, err)
-	require.Empty(t, none)
+	for _, other := range []string{marker + "/8", marker + "/", marker[:len(marker)-1]} {
+		none, err := localexec.Marked(other)
+		require.NoError(t, err)
+		require.Empty(t, none, "%s is another marker", other)
+	}
 
 	require.NoError(t, localexec.End(t.Context(), found, time.Minute))
 	require.False(t, localexec.Alive(found[0]))
 	found, err = localexec.Marked(marker)
 	require.NoError(t, err)
 	require.Empty(t, found)
-	require.True(t, localexec.Alive(kept), "only the prefix counts")
+	require.True(t, localexec.Alive(kept), "only what the marker begins counts")
 	_, err = localexec.Marked("")
-	require.ErrorContains(t, err, "prefix")
+	require.ErrorContains(t, err, "needs a marker")
 }
 
 // A marked program sees what it started, but neither itself nor its parent.
 func TestMarkedLeavesOutItselfAndAncestors(t *testing.T) {
 	marker := fmt.Sprintf("ancestors-%d", os.Getpid())
-	cmd := sh(`sleep 60 & child=$!; `+helperVar+`=marked "$1"; kill $child`, os.Args[0])
+	cmd := sh(`sleep 60 & child=$!; `+programVar+`=marked "$1"; kill $child`, os.Args[0])
 	cmd.Env[deploy.MarkerVar] = marker
 	var out buffer
 	cmd.Stdout = &out
@@ -261,7 +263,7 @@ func TestZombieInTheGroup(t *testing.T) {
 	eventually(t, "the command runs", func() bool { return strings.HasSuffix(out.String(), "\n") })
 
 	parent := exec.Command(os.Args[0], strings.TrimSpace(out.String()))
-	parent.Env = []string{helperVar + "=join"}
+	parent.Env = []string{programVar + "=join"}
 	stdin, err := parent.StdinPipe()
 	require.NoError(t, err)
 	stdout, err := parent.StdoutPipe()

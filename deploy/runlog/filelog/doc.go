@@ -10,10 +10,10 @@
 //
 // # Files
 //
-// The stream "api/stg" is the file api/stg.jsonl in the directory of the Log,
+// The stream "stg/api" is the file stg/api.jsonl in the directory of the Log,
 // one record per line:
 //
-//	jq -c .body state/log/api/stg.jsonl
+//	jq -c .body state/log/stg/api.jsonl
 //
 // Files have mode 0600 and directories 0700. New does no I/O; the first Append
 // makes the directory. A part of a stream's name that ends in ".jsonl" (and

@@ -79,7 +79,7 @@ func runOn(fsys durable.FS, dir string, bad bool, answer deploy.Answer) (*deploy
 	}
 	plan := swap(fsys, dir, bad)
 	if answer != "" {
-		if err := r.Decide(ctx(), "r1", plan, "switch", deploy.Decision{Answer: answer, By: "test"}); err != nil {
+		if err := r.Decide(ctx(), plan.Ref("r1"), "switch", deploy.Decision{Answer: answer, By: "test"}); err != nil {
 			return nil, err
 		}
 	}

@@ -21,11 +21,11 @@ func ExampleNew() {
 		return
 	}
 	ctx := context.Background()
-	if err := log.Append(ctx, "api/stg", 1, []byte(`{"step":"stage"}`)); err != nil {
+	if err := log.Append(ctx, "stg/api", 1, []byte(`{"step":"stage"}`)); err != nil {
 		fmt.Println(err)
 		return
 	}
-	for rec, err := range log.Read(ctx, "api/stg", 1) {
+	for rec, err := range log.Read(ctx, "stg/api", 1) {
 		fmt.Println(string(rec), err)
 	}
 	// Output: {"step":"stage"} <nil>
