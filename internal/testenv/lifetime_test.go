@@ -111,7 +111,7 @@ func TestNothingIsLeftWhenKilledWhileStarting(t *testing.T) {
 			o, err := everything()
 			require.NoError(t, err)
 			if n := len(o.Postgres) + len(o.SSHD) + len(o.S3); n < folders {
-				t.Skipf("only %d servers can start here", n)
+				t.Skipf("cannot start, missing: servers to try it with, only %d can start here", n)
 			}
 			tmp := t.TempDir()
 			c := startChild(t, "close", "TMPDIR="+tmp)
