@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 )
 
 // lockName is also the sign that a folder is a quickstart's.
@@ -20,7 +21,7 @@ func lockDir(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("-dir: %w", err)
 	}
-	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	err = tryLock(f)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		err = errors.New("another quickstart is at work there; wait for it, or name another folder")
 	}
@@ -29,4 +30,18 @@ func lockDir(dir string) (*os.File, error) {
 		return nil, fmt.Errorf("-dir %s: %w", dir, err)
 	}
 	return f, nil
+}
+
+// lockPatience is how long a quickstart that is about to end may take to.
+const lockPatience = 3 * time.Second
+
+func tryLock(f *os.File) error {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(lockPatience); ; <-tick.C {
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if !errors.Is(err, syscall.EWOULDBLOCK) || time.Now().After(deadline) {
+			return err
+		}
+	}
 }

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
+	"time"
 )
 
 func main() {
@@ -25,9 +27,32 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	ctx = withGoRun(ctx)
 	context.AfterFunc(ctx, stop)   // a second one ends the program at once
 	signal.Ignore(syscall.SIGPIPE) // a reader that goes away does not end the run
 	exit(run(ctx, opts, os.Stdout))
+}
+
+// withGoRun ends the context when the go command that runs this program dies:
+// go run passes no kill on, and whoever kills it means the program.
+func withGoRun(ctx context.Context) context.Context {
+	parent := os.Getppid()
+	name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", parent))
+	if err != nil || strings.TrimSpace(string(name)) != "go" {
+		return ctx
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for range tick.C {
+			if os.Getppid() != parent {
+				cancel()
+				return
+			}
+		}
+	}()
+	return ctx
 }
 
 func exit(err error) {

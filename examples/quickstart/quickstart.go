@@ -252,7 +252,7 @@ func (q *quickstart) release(ctx context.Context, v version) error {
 	if err != nil {
 		return err
 	}
-	rep, err := runner.Run(ctx, deploy.RunID(s.Run), q.plan(v, s.From, s.Serving))
+	rep, err := q.goOn(ctx, runner, deploy.RunID(s.Run), q.plan(v, s.From, s.Serving))
 	err = errors.Join(ignoreEnded(rep, err), show.Close())
 	if err != nil {
 		return err

@@ -502,6 +502,25 @@ func TestABadReleaseIsOutWhileTheOldOneDrains(t *testing.T) {
 	require.Zero(t, rep.Unanswered)
 }
 
+// TestAKilledGoRunTakesTheQuickstartAlong kills the go command only.
+func TestAKilledGoRunTakesTheQuickstartAlong(t *testing.T) {
+	t.Parallel()
+	releases := scripts(t, map[string]string{"v1": "good", "v2": "hangs", "v3": "good"})
+	dir := stateDir(t)
+	run := exec.Command("go", "run", ".", "-dir", dir, "-releases", releases)
+	out, err := run.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, run.Start())
+	for s := bufio.NewScanner(out); s.Scan() && !strings.HasPrefix(s.Text(), "release v2"); {
+	}
+	require.NoError(t, run.Process.Kill())
+	p := launch(t, dir, "-releases", releases)
+	require.NoError(t, p.wait(), p.said())
+	require.Error(t, run.Wait())
+	require.Regexp(t, `(?s)found again: v1.*v2 is refused.*v3 is released`, p.said())
+	require.Empty(t, marked(t, dir))
+}
+
 // TestTheSwitchoverMayDieToo kills it together with the quickstart.
 func TestTheSwitchoverMayDieToo(t *testing.T) {
 	t.Parallel()

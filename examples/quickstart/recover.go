@@ -120,7 +120,7 @@ func (q *quickstart) undoRun(ctx context.Context, v version) error {
 	if err := runner.Decide(ctx, plan.Ref(id), "", deploy.Decision{Answer: deploy.AnswerUndo, By: undoReason}); err != nil {
 		return err
 	}
-	rep, err := runner.Run(ctx, id, plan)
+	rep, err := q.goOn(ctx, runner, id, plan)
 	if err := ignoreEnded(rep, err); err != nil {
 		return err
 	}
@@ -130,6 +130,24 @@ func (q *quickstart) undoRun(ctx context.Context, v version) error {
 	q.say("the release of %s, which was cut off, is undone and will be made again", v.Name)
 	s.Run = ""
 	return s.save()
+}
+
+// goOn runs a plan. A run that an earlier build of this program began goes on
+// if the plan is the same to the letter; otherwise a person has to decide.
+func (q *quickstart) goOn(ctx context.Context, runner *deploy.Runner, id deploy.RunID, plan deploy.Plan) (*deploy.Report, error) {
+	rep, err := runner.Run(ctx, id, plan)
+	if rep == nil || !errors.Is(err, deploy.ErrPlanChanged) {
+		return rep, err
+	}
+	digest, digestErr := plan.Digest()
+	if digestErr != nil || digest != rep.PlanDigest {
+		return rep, err
+	}
+	allow := deploy.Decision{Answer: deploy.AnswerOverride, By: "quickstart", Comment: "another build, the same plan", Digest: digest}
+	if err := runner.Decide(ctx, plan.Ref(id), "", allow); err != nil {
+		return rep, err
+	}
+	return runner.Run(ctx, id, plan)
 }
 
 // decidedUndone tells that a run ended because the program was killed, and
