@@ -56,54 +56,70 @@ func (o *outsider) end() {
 }
 
 func (o *outsider) work(post, keep bool) {
-	var conn *http.ClientConn
+	var conn *connection
 	tick := time.NewTicker(4 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		select {
 		case <-o.stop:
+			conn.close()
 			return
 		case <-tick.C:
 		}
-		if conn != nil && conn.Err() != nil {
-			o.lose(fmt.Errorf("a kept connection was closed between answers: %w", conn.Err()))
-			conn = nil
-		}
 		if conn == nil {
-			var err error
-			if conn, err = new(http.Transport).NewClientConn(context.Background(), "http", o.addr); err != nil {
+			raw, err := net.Dial("tcp", o.addr)
+			if err != nil {
 				o.lose(err)
 				continue
 			}
+			conn = &connection{raw, bufio.NewReader(raw)}
 		}
 		if again := o.ask(conn, post, keep); !again {
-			_ = conn.Close()
+			conn.close()
 			conn = nil
 		}
 	}
 }
 
+// connection is a bare one: net/http's client ends connections for reasons of
+// its own when the machine is busy, which would look like a loss.
+type connection struct {
+	net.Conn
+	answers *bufio.Reader
+}
+
+func (c *connection) close() {
+	if c != nil {
+		_ = c.Conn.Close()
+	}
+}
+
 // ask sends one request and tells whether the connection may be used again.
-func (o *outsider) ask(conn *http.ClientConn, post, keep bool) (again bool) {
+func (o *outsider) ask(conn *connection, post, keep bool) (again bool) {
 	method, body := http.MethodGet, io.Reader(nil)
 	if post {
 		method, body = http.MethodPost, strings.NewReader("some order")
 	}
 	req, err := http.NewRequest(method, "http://"+o.addr+"/outside", body)
 	if err != nil {
-		o.lose(fmt.Errorf("%s, kept %t: %w", method, keep, err))
+		o.lose(err)
 		return false
 	}
 	req.Close = !keep
-	resp, err := conn.RoundTrip(req)
-	if err != nil {
+	lost := func(err error) bool {
 		o.lose(fmt.Errorf("%s, kept %t: %w", method, keep, err))
 		return false
 	}
+	if err := req.Write(conn); err != nil {
+		return lost(err)
+	}
+	resp, err := http.ReadResponse(conn.answers, req)
+	if err != nil {
+		return lost(err)
+	}
 	defer resp.Body.Close()
 	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
-		o.lose(fmt.Errorf("%s, kept %t: %w", method, keep, err))
-		return false
+		return lost(err)
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
