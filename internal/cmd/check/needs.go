@@ -50,9 +50,6 @@ func missingPackages(reqs []testenv.Requirement, have func(program string) bool)
 		needs.add("gcc", "go test -race")
 		needs.add("libc6-dev", "go test -race")
 	}
-	if !have("git") {
-		needs.add("git", "tests of git steps")
-	}
 	for _, r := range reqs {
 		for _, p := range r.Missing() {
 			switch {

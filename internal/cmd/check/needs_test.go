@@ -41,15 +41,15 @@ func has(programs ...string) func(string) bool {
 }
 
 func TestMissingPackages(t *testing.T) {
-	needs := missingPackages(requirements(t), has("gcc", "git", "npm"))
+	needs := missingPackages(requirements(t), has("gcc", "npm"))
 	require.Equal(t, []string{"db-server"}, needs.packages)
 	require.Equal(t, "db-server (needed by db, s3)", needs.String())
 
 	needs = missingPackages(requirements(t), has())
-	require.Equal(t, []string{"gcc", "libc6-dev", "git", "db-server", "npm"}, needs.packages)
+	require.Equal(t, []string{"gcc", "libc6-dev", "db-server", "npm"}, needs.packages)
 	require.Contains(t, needs.String(), "npm (needed by db)")
 
-	require.Empty(t, missingPackages(nil, has("clang", "git")).packages)
+	require.Empty(t, missingPackages(nil, has("clang")).packages)
 }
 
 func TestCannotInstallSaysWhy(t *testing.T) {
