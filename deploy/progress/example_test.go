@@ -38,5 +38,5 @@ func ExampleNew() {
 	//           reason: psql: exit status 3
 	//           | ERROR: relation "customer" does not exist
 	//   ok      undo build  0.1 s
-	//   FAILED  undone after 1.7 s
+	//   FAILED  all undone after 1.7 s
 }

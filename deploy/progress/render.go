@@ -134,6 +134,8 @@ func (r *renderer) runFinished(e deploy.RunFinished) string {
 	switch e.Outcome {
 	case deploy.Succeeded:
 		sign, text = r.marks.ok, fmt.Sprintf("succeeded in %s", duration(e.Duration))
+	case deploy.Undone:
+		text = fmt.Sprintf("all undone after %s", duration(e.Duration))
 	case deploy.Held:
 		sign = r.marks.held
 	}
