@@ -6,7 +6,8 @@
 //
 // # Map
 //
-//	secrets                  values that hide themselves, and the filter that removes them from output
+//	secrets                  values that hide themselves, sources of them, and the filter that removes them from output
+//	secrets/sourcetest       proves a source
 //	envconfig                environments, their tiers and their rules
 //	deploy                   plans, the runner that survives a crash, health and watch
 //	deploy/runlog/filelog    the run log as files on this machine
@@ -27,7 +28,8 @@
 //
 // One word names one thing in every package:
 //
-//   - Value: a secret. Redactor: removes secrets from text.
+//   - Value: a secret. Source: where secrets come from. Redactor: removes
+//     secrets from text.
 //   - Environment: a place that software runs in, with a Tier and Rules.
 //     Violation: one rule that something breaks.
 //   - Plan: what a run does, as data. Step: one unit of it. Action: the effect

@@ -1,7 +1,7 @@
 // Package secrets keeps secrets out of everything that people and machines
 // read: a [Value] hides itself wherever it is printed, logged or encoded, and
 // a [Redactor] removes values from text that comes from elsewhere, such as
-// the output of a command.
+// the output of a command. A [Source] is where they come from.
 //
 //	password := secrets.New(os.Getenv("DB_PASSWORD"))
 //	log.Printf("connecting with %+v", password) // connecting with [redacted]
@@ -37,6 +37,32 @@
 // Between two placeholders that stand next to text, the text may by chance
 // continue the placeholder to something that looks like a registered value,
 // such as a value "]abc": that is not the secret.
+//
+// # Source
+//
+// A [Source] gives secrets by name, each as it is at the time of the call:
+//
+//	source            a name is                       the secret is
+//	Static            a key of the map                its Value
+//	NewEnvironment    one of the variables given      the variable, as it is
+//	NewFolder         the path of a file below it     the file, without one line ending
+//	NewCommand        the last argument of a program  its standard output, without one line ending
+//
+// [Chain] asks several in order, [Prefix] and [Rename] change the names:
+//
+//	variables, err := secrets.NewEnvironment("DB_PASSWORD")
+//	files, err := secrets.NewFolder("/run/secrets")
+//	source := secrets.Chain(secrets.Rename(variables, map[string]string{"db_password": "DB_PASSWORD"}), files)
+//	password, err := source.Lookup(ctx, "db_password")
+//
+// Not found wraps [fs.ErrNotExist] and is an answer; any other error means
+// that nobody knows, so a chain stops there. A secret that is empty is found.
+// Text that holds the placeholder is refused, as by the decoders. What their
+// Lookup returns is always a [*SourceError]. Nothing is kept between calls: what
+// needs a secret often, or a last good one while a vault is down, keeps it
+// itself.
+//
+// Package sourcetest proves an implementation.
 //
 // # Concurrency and errors
 //

@@ -1,0 +1,26 @@
+package sourcetest
+
+import (
+	"context"
+
+	"github.com/masaruk/devops/secrets"
+)
+
+// Checks returns the names of the checks.
+func Checks() []string {
+	var names []string
+	for _, c := range checks() {
+		names = append(names, c.name)
+	}
+	return names
+}
+
+// Prove runs one check and returns what it reports.
+func Prove(ctx context.Context, name string, known map[string]secrets.Value, newSource func() (secrets.Source, error)) error {
+	for _, c := range checks() {
+		if c.name == name {
+			return c.prove(ctx, known, newSource)
+		}
+	}
+	panic("no check " + name)
+}
