@@ -32,11 +32,11 @@
 //     is over. Then they are cut: answers that had not begun become status
 //     504, others break off. SwapResult.Cut tells how many.
 //
-// One swap passes its gate at a time; a second one gets [ErrBusy]. With From a
-// swap is a compare-and-set, so that a deployer that lost its place gets
-// [ErrNotLive]. A swap to the backend that is live already swaps nothing,
-// waits for drains that are under way, and succeeds: a deployer that was
-// killed says the same again.
+// One swap passes its gate at a time; a second one waits for half a second and
+// then gets [ErrBusy]. With From a swap is a compare-and-set, so that a deployer
+// that lost its place gets [ErrNotLive]. A swap to the backend that is live
+// already swaps nothing, waits for drains that are under way, and succeeds: a
+// deployer that was killed says the same again.
 //
 // The way back is the same call with Proven set, which asks for no gate. A
 // backend that still drains is taken back as it is, and nothing of it is cut.

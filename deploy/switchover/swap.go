@@ -117,8 +117,8 @@ func (s *Server) swap(ctx context.Context, q SwapRequest) (SwapResult, error) {
 	if err != nil {
 		return fail(fmt.Errorf("bad request: %w", err))
 	}
-	if !s.swapping.TryLock() {
-		return fail(ErrBusy)
+	if err := s.lockSwapping(ctx); err != nil {
+		return fail(err)
 	}
 	res, drains, err := s.swapLocked(ctx, q)
 	s.swapping.Unlock()
@@ -135,6 +135,27 @@ func (s *Server) swap(ctx context.Context, q SwapRequest) (SwapResult, error) {
 		}
 	}
 	return res, nil
+}
+
+// busyPatience is how long a swap waits for the one before it: that may be
+// about to return, its backend live already, and an undo must not fail for it.
+const busyPatience = 500 * time.Millisecond
+
+// lockSwapping takes the right to swap.
+func (s *Server) lockSwapping(ctx context.Context) error {
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(busyPatience); !s.swapping.TryLock(); {
+		if time.Now().After(deadline) {
+			return ErrBusy
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
 }
 
 // swapLocked passes the gate and swaps. It returns the drains to wait for.
