@@ -3,6 +3,7 @@ package testenv
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -136,15 +137,24 @@ func TestNothingIsLeftWhenKilledWhileStarting(t *testing.T) {
 	}
 }
 
+// childrenOf lists the children of a process. The system keeps them by the
+// thread that started each, and a thread may end meanwhile.
 func childrenOf(t *testing.T, pid int) []int {
 	t.Helper()
-	out, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
 	require.NoError(t, err)
 	var pids []int
-	for f := range strings.FieldsSeq(string(out)) {
-		child, err := strconv.Atoi(f)
+	for _, thread := range threads {
+		out, err := os.ReadFile(thread)
+		if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
+			continue
+		}
 		require.NoError(t, err)
-		pids = append(pids, child)
+		for f := range strings.FieldsSeq(string(out)) {
+			child, err := strconv.Atoi(f)
+			require.NoError(t, err)
+			pids = append(pids, child)
+		}
 	}
 	return pids
 }
