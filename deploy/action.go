@@ -11,7 +11,8 @@ import (
 )
 
 // Action is an effect as data: what it would do can be read, compared and
-// approved before it does it. Actions are not used by two steps at once.
+// approved before it does it. An Action that several steps of a plan share must
+// bear being run by them at the same time.
 type Action interface {
 	// Spec returns what the action is made of: a value that encoding/json
 	// turns into the same bytes each time, with secrets by name only. It
@@ -96,7 +97,7 @@ func (x *execution) newCall(s Step, phase Phase, attempt int, out io.Writer) *Ca
 		Log:    x.opts.Logger.With("run", string(x.id), "step", s.Name),
 		marker: marker,
 		outputs: &outputs{
-			all: x.state().outputs, fresh: map[string]json.RawMessage{}, step: s, redactor: x.opts.Redactor,
+			all: x.bound(s), fresh: map[string]json.RawMessage{}, step: s, redactor: x.opts.Redactor,
 		},
 		out: out, probe: x.probe,
 	}

@@ -155,7 +155,7 @@ func TestStepsThatNeedNothingAreUndoneBesideAStuckOne(t *testing.T) {
 	p.Steps[1].Needs, p.Steps[2].Needs = []string{}, []string{}
 	p.Steps[2].Do = &effect{Name: "do c", did: &did, fn: fails("first cause")}
 	p.Steps[2].Undo = &effect{Name: "undo c", did: &did, fn: fails("stuck")}
-	rep, err := newRunner(t, newMemLog(), nil).Run(t.Context(), "r1", p)
+	rep, err := newRunner(t, newMemLog(), &deploy.Options{Parallel: 1}).Run(t.Context(), "r1", p)
 	require.ErrorContains(t, err, "stuck")
 	require.Equal(t, deploy.UndoFailed, rep.Outcome)
 	require.Equal(t, []string{"do a", "do b", "do c", "undo c", "undo b", "undo a"}, did)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"runtime/debug"
 	"time"
 )
@@ -16,15 +17,19 @@ func (x *execution) attempt(ctx context.Context, s Step, phase Phase) error {
 	if err != nil || settled {
 		return err
 	}
-	a := x.state().step(s.Name).at(phase)
+	a := x.attemptState(s.Name, phase)
 	if phase == PhaseForward && a.outcome == Failed && !a.inFlight {
 		// The program died between the outcome and what follows from it.
 		err = x.stepError(s, phase, a.attempts, errors.New(a.err))
 	} else {
 		err = x.try(ctx, s, phase)
 	}
-	for phase == PhaseForward && isStepError(err) && a.attempts <= s.Retry.Max {
-		if stop := pause(ctx, s.Retry.Wait); stop != nil {
+	for phase == PhaseForward && isStepError(err) {
+		made := x.attemptState(s.Name, phase).attempts
+		if made > s.Retry.Max {
+			break
+		}
+		if stop := pause(ctx, jittered(s.Retry.pause(made+1))); stop != nil {
 			return errors.Join(err, stop)
 		}
 		err = x.try(ctx, s, phase)
@@ -44,18 +49,17 @@ func isStepError(err error) bool {
 // outcome is not, as the step's InFlight or a person says. It tells whether
 // the effect is there, so that there is nothing left to do.
 func (x *execution) settle(ctx context.Context, s Step, phase Phase) (settled bool, err error) {
-	state := x.state().step(s.Name)
-	a := state.at(phase)
-	if phase == PhaseUndo && a.outcome == Failed && state.answer == AnswerDone { // put right by hand
+	a, answer := x.attemptState(s.Name, phase), x.answer(s.Name)
+	if phase == PhaseUndo && a.outcome == Failed && answer == AnswerDone { // put right by hand
 		return true, x.outcome(ctx, s, phase, a.attempts, result{})
 	}
 	if !a.inFlight {
 		return false, nil
 	}
 	switch {
-	case state.answer == AnswerDone:
+	case answer == AnswerDone:
 		return true, x.outcome(ctx, s, phase, a.attempts, result{})
-	case state.answer == AnswerRepeat, state.answer == AnswerUndo, s.InFlight == Repeat:
+	case answer == AnswerRepeat, answer == AnswerUndo, s.InFlight == Repeat:
 		return false, nil
 	case s.InFlight == Ask:
 		return false, x.hold(s, phase, nil)
@@ -65,7 +69,6 @@ func (x *execution) settle(ctx context.Context, s Step, phase Phase) (settled bo
 
 // hold makes the run wait for a person.
 func (x *execution) hold(s Step, phase Phase, err error) error {
-	x.held = true
 	return &HeldError{Plan: x.name(), Run: x.id, Step: s.Name, Phase: phase, Err: err}
 }
 
@@ -90,7 +93,7 @@ func (x *execution) verify(ctx context.Context, s Step, phase Phase, attempt int
 
 // try makes one attempt: intent, effect, outcome.
 func (x *execution) try(ctx context.Context, s Step, phase Phase) error {
-	attempt := x.state().step(s.Name).at(phase).attempts + 1
+	attempt := x.attemptState(s.Name, phase).attempts + 1
 	intent := &record{Kind: recIntent, Run: x.id, Step: s.Name, Host: localHost, Phase: phase, Attempt: attempt}
 	var holds func() bool
 	if phase == PhaseForward {
@@ -191,6 +194,14 @@ func (x *execution) outcome(ctx context.Context, s Step, phase Phase, attempt in
 		Duration: res.duration, Err: res.err, Tail: res.tail, Retry: res.retry, Time: time.Now(),
 	})
 	return nil
+}
+
+// jittered takes up to half off d.
+func jittered(d time.Duration) time.Duration {
+	if d < 2 {
+		return d
+	}
+	return d - rand.N(d/2)
 }
 
 // pause waits before the next attempt.

@@ -35,10 +35,13 @@
 //
 // # Order and undo
 //
-// Steps run one at a time: needs first, otherwise as listed. When one fails,
-// the run turns back: first the steps that were begun and not completed, then
-// the completed ones, last first. A step is not undone while one that needed
-// it could not be. Every failure of the way back is kept beside the first
+// A step runs when those that it needs are done: the one listed before it,
+// unless Needs says otherwise, so that steps run one at a time where a plan
+// says nothing, and branches at the same time where it does
+// ([Options.Parallel] bounds that). When one fails, no other begins, those that
+// run come to their end, and the run turns back, one step at a time: first the
+// steps that were begun and not completed, then the completed ones, last first.
+// A step is not undone while one that needed it could not be. Every failure of the way back is kept beside the first
 // cause.
 //
 // # Crashes
@@ -80,8 +83,7 @@
 // # Decisions
 //
 // Until a plan can name hosts, a Step has no selector of them, and every record
-// has the host "local". Steps run one at a time although Needs can express
-// more. Undo runs also for the step that failed, unlike in most engines,
+// has the host "local". Undo runs also for the step that failed, unlike in most engines,
 // because a step that failed half way has left something; the price is that an
 // Undo must cope with an effect that is not there. The digest of the program is
 // recorded beside that of the plan and not mixed into it, so that a refusal can

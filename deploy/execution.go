@@ -114,8 +114,8 @@ func (x *execution) advance(ctx context.Context) error {
 	if x.state().undoing {
 		return x.back(ctx, nil)
 	}
-	err := x.forward(ctx)
-	if err == nil {
+	failed, err := x.forward(ctx)
+	if failed == nil && err == nil {
 		done := &record{Kind: recFinished, Run: x.id, Outcome: Succeeded}
 		if err = x.journal.appendWhile(ctx, done, x.goesForward); err == nil {
 			return nil
@@ -123,36 +123,20 @@ func (x *execution) advance(ctx context.Context) error {
 	}
 	switch {
 	case errors.Is(err, errStale):
-		return x.back(ctx, nil)
-	case !isStepError(err):
-		return err
+		return x.back(ctx, failed)
+	case err != nil:
+		return joined(failed, err)
 	case ctx.Err() != nil:
-		return errors.Join(err, context.Cause(ctx))
+		return errors.Join(failed, context.Cause(ctx))
 	}
-	if err := x.journal.append(ctx, &record{Kind: recUndo, Run: x.id, Error: x.text(err)}); err != nil {
+	if err := x.journal.append(ctx, &record{Kind: recUndo, Run: x.id, Error: x.text(failed)}); err != nil {
 		return err
 	}
-	return x.back(ctx, err)
+	return x.back(ctx, failed)
 }
 
 // goesForward tells that nobody has decided to turn back.
 func (x *execution) goesForward() bool { return !x.state().undoing }
-
-// forward runs every step that is not done, in order.
-func (x *execution) forward(ctx context.Context) error {
-	for _, d := range x.desc.Steps {
-		if x.state().step(d.Name).forward.done {
-			continue
-		}
-		if err := context.Cause(ctx); err != nil {
-			return err
-		}
-		if err := x.attempt(ctx, x.steps[d.Name], PhaseForward); err != nil {
-			return err
-		}
-	}
-	return nil
-}
 
 // back undoes what was begun. A step is not undone while one that needed it
 // could not be: a process must not be ended while requests still go to it.
@@ -185,7 +169,7 @@ func (x *execution) back(ctx context.Context, cause error) error {
 		if err == nil {
 			continue
 		}
-		errs = append(errs, err)
+		errs, x.held = append(errs, err), isHeld(err)
 		if !isStepError(err) || ctx.Err() != nil {
 			return errors.Join(append(errs, context.Cause(ctx))...)
 		}

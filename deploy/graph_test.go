@@ -87,7 +87,7 @@ func TestADiffNamesEachDifference(t *testing.T) {
 			p.Steps[i].Needs = []string{}
 		}
 		crashAt(log, 3)
-		r := newRunner(t, log, nil)
+		r := newRunner(t, log, &deploy.Options{Parallel: 1})
 		_, err := r.Run(t.Context(), "r1", p)
 		require.ErrorIs(t, err, errCrash)
 		log.before = nil

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/masaruk/devops/internal/hashlog"
@@ -50,14 +51,17 @@ type record struct {
 }
 
 // journal is one controller's view of a stream: a verified chain, and the
-// history that the records tell.
+// history that the records tell. Steps that run at the same time append one
+// after another.
 type journal struct {
 	log        Log
 	stream     string
 	controller string
-	chain      *hashlog.Chain
-	history    *history
-	torn       uint64 // number of the torn record found at the end; 0 is none
+
+	mu      sync.Mutex // guards what follows while steps run
+	chain   *hashlog.Chain
+	history *history
+	torn    uint64 // number of the torn record found at the end; 0 is none
 }
 
 // openJournal reads and verifies the whole stream.
@@ -117,6 +121,8 @@ var errStale = errors.New("a decision came first")
 // that r gets, and returns errStale otherwise.
 func (j *journal) appendWhile(ctx context.Context, r *record, holds func() bool) error {
 	ctx = context.WithoutCancel(ctx) // an outcome must be kept also when the run is cancelled
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	r.Time = time.Now().UTC()
 	r.Controller = j.controller
 	for tries := 0; ; tries++ {

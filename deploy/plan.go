@@ -48,8 +48,28 @@ const (
 type Retry struct {
 	// Max is the number of further attempts; zero is none.
 	Max int `json:"max,omitempty"`
-	// Wait is the pause before each of them.
+	// Wait is the pause before the first of them. Each later one is twice as
+	// long, up to MaxWait. A random part of up to half is taken off, so that
+	// what failed together does not come back together.
 	Wait time.Duration `json:"wait,omitempty"`
+	// MaxWait bounds the pauses; zero is ten times Wait.
+	MaxWait time.Duration `json:"max_wait,omitempty"`
+}
+
+// pause is the time before attempt number n, counted from 2, without what
+// chance takes off.
+func (r Retry) pause(n int) time.Duration {
+	most, d := r.MaxWait, r.Wait
+	if most == 0 {
+		most = 10 * r.Wait
+	}
+	for range n - 2 {
+		if d >= most/2 {
+			return most
+		}
+		d *= 2
+	}
+	return min(d, most)
 }
 
 // Step is one unit of a plan: what it does, how to take it back, and how it
@@ -87,7 +107,8 @@ type Plan struct {
 	// Service names what is released: letters, digits, ".", "_" and "-".
 	Service string
 	Env     envconfig.Environment
-	// Steps run one at a time, needs first and otherwise as listed.
+	// Steps run as soon as those that they need are done; without Needs that
+	// is one at a time, as listed.
 	Steps []Step
 	// Availability, when set, probes the service from before the first step
 	// to after the last and counts failed requests.
@@ -185,8 +206,11 @@ func (s Step) validateCrash(at string) []error {
 	default:
 		errs = append(errs, fmt.Errorf("%s: InFlight %q is none of ask (empty), repeat, verify", at, s.InFlight))
 	}
-	if s.Retry.Max < 0 || s.Retry.Wait < 0 {
+	if s.Retry.Max < 0 || s.Retry.Wait < 0 || s.Retry.MaxWait < 0 {
 		errs = append(errs, fmt.Errorf("%s: Retry is negative", at))
+	}
+	if s.Retry.MaxWait > 0 && s.Retry.MaxWait < s.Retry.Wait {
+		errs = append(errs, fmt.Errorf("%s: Retry.MaxWait %s is shorter than Wait %s", at, s.Retry.MaxWait, s.Retry.Wait))
 	}
 	if s.Retry.Max > 0 && s.InFlight != Repeat {
 		errs = append(errs, fmt.Errorf("%s: Retry needs InFlight repeat, since a failed attempt may have had an effect", at))

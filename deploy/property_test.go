@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,6 +20,8 @@ import (
 // world is what the steps of a random plan change, and the ledger that tells
 // what really happened. The engine knows nothing of it.
 type world struct {
+	mu      sync.Mutex
+	atOnce  int // steps, as in deploy.Options
 	rnd     *rand.Rand
 	steps   []randomStep
 	start   map[string]int
@@ -39,13 +42,18 @@ type randomStep struct {
 // the engine runs afterwards, because its log takes nothing more.
 func (w *world) dies(log *memLog) bool {
 	if w.crashIn--; w.crashIn == 0 {
-		log.before = func(string, uint64, []byte) error { return errCrash }
+		log.dead.Store(true)
 		return true
 	}
 	return false
 }
 
 func (w *world) do(log *memLog, i int) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if log.dead.Load() { // died while a step beside this one ran
+		return errCrash
+	}
 	s := w.steps[i]
 	w.start[s.Name]++
 	if w.start[s.Name] > 1 && s.InFlight != deploy.Repeat && !w.allowed(s) {
@@ -79,6 +87,8 @@ func (w *world) do(log *memLog, i int) error {
 func (w *world) allowed(s randomStep) bool { return s.InFlight == deploy.Verify && !w.present[s.Name] }
 
 func (w *world) undo(log *memLog, i int) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	s := w.steps[i]
 	w.undoing = true
 	for j, other := range w.steps {
@@ -87,7 +97,7 @@ func (w *world) undo(log *memLog, i int) error {
 		}
 	}
 	for _, later := range w.order[slices.Index(w.order, s.Name)+1:] {
-		if w.present[s.Name] && w.present[later] && w.steps[w.find(later)].undoable && !w.steps[w.find(later)].failUndo && !w.blocked(w.find(later)) {
+		if w.atOnce == 1 && w.present[s.Name] && w.present[later] && w.steps[w.find(later)].undoable && !w.steps[w.find(later)].failUndo && !w.blocked(w.find(later)) {
 			w.trouble = append(w.trouble, s.Name+" was undone before "+later)
 		}
 	}
@@ -121,6 +131,8 @@ func (w *world) find(name string) int {
 }
 
 func (w *world) verify(i int) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if w.present[w.steps[i].Name] {
 		return nil
 	}
@@ -128,7 +140,7 @@ func (w *world) verify(i int) error {
 }
 
 func newWorld(rnd *rand.Rand) *world {
-	w := &world{rnd: rnd, start: map[string]int{}, present: map[string]bool{}}
+	w := &world{rnd: rnd, atOnce: rnd.IntN(4), start: map[string]int{}, present: map[string]bool{}}
 	for i := range 1 + rnd.IntN(6) {
 		s := randomStep{failDo: rnd.IntN(8) == 0, failUndo: rnd.IntN(6) == 0, undoable: rnd.IntN(5) > 0}
 		s.Name = fmt.Sprint("s", i)
@@ -196,16 +208,18 @@ func randomRun(t *testing.T, seed, n uint64) deploy.Outcome {
 	for crashes := rnd.IntN(4); crashes > 0; crashes-- {
 		w.crashIn = 0
 		log.before = nil
+		log.dead.Store(false)
 		if rnd.IntN(2) == 0 {
 			w.crashIn = 1 + rnd.IntN(12)
 		} else {
 			crashAt(log, rnd.IntN(14))
 		}
-		_, _ = newRunner(t, log, nil).Run(t.Context(), "r1", p)
+		_, _ = newRunner(t, log, &deploy.Options{Parallel: w.atOnce}).Run(t.Context(), "r1", p)
 		require.Empty(t, w.trouble, where)
 	}
 	log.before, w.crashIn = nil, 0
-	r := newRunner(t, log, nil)
+	log.dead.Store(false)
+	r := newRunner(t, log, &deploy.Options{Parallel: w.atOnce})
 	rep, err := r.Run(t.Context(), "r1", p)
 	for rep != nil && rep.Outcome == deploy.Held {
 		var held *deploy.HeldError

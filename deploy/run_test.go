@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,12 +24,16 @@ type memLog struct {
 	mu      sync.Mutex
 	streams map[string][][]byte
 	before  func(stream string, seq uint64, rec []byte) error
+	dead    atomic.Bool // takes nothing, as after the program's death
 	torn    bool
 }
 
 func newMemLog() *memLog { return &memLog{streams: map[string][][]byte{}} }
 
 func (l *memLog) Append(_ context.Context, stream string, seq uint64, rec []byte) error {
+	if l.dead.Load() {
+		return errCrash
+	}
 	if l.before != nil {
 		if err := l.before(stream, seq, rec); err != nil {
 			return err
@@ -60,6 +65,8 @@ func (l *memLog) Read(_ context.Context, stream string, from uint64) iter.Seq2[[
 	}
 }
 
+var didMu sync.Mutex // guards what effects write down, for steps that run at once
+
 // effect is an Action that writes down that it ran, and does what fn says.
 type effect struct {
 	Name string `json:"name"`
@@ -70,7 +77,9 @@ type effect struct {
 func (e *effect) Spec() any { return e }
 
 func (e *effect) Run(ctx context.Context, c *deploy.Call) error {
+	didMu.Lock()
 	*e.did = append(*e.did, e.Name)
+	didMu.Unlock()
 	if e.fn != nil {
 		return e.fn(ctx, c)
 	}

@@ -38,6 +38,9 @@ type Options struct {
 	Redactor *secrets.Redactor
 	// Initiator is who starts the run, for the record.
 	Initiator string
+	// Parallel is how many steps may run at the same time; zero is as many as
+	// Needs leave free. Only explicit Needs free more than one.
+	Parallel int
 	// Marker begins the value of [MarkerVar] in every process of a run; "/"
 	// and the run's id follow. Empty is the service and the environment. A
 	// program whose runs can be confused with another's on the same host sets
@@ -66,6 +69,9 @@ func New(log Log, opts *Options) (*Runner, error) {
 	r := &Runner{log: log}
 	if opts != nil {
 		r.opts = *opts
+	}
+	if r.opts.Parallel < 0 {
+		return nil, fmt.Errorf("deploy.New: field Parallel is %d; zero is as many as the plan allows, one is one at a time", r.opts.Parallel)
 	}
 	if r.opts.Logger == nil {
 		r.opts.Logger = slog.New(slog.DiscardHandler)
