@@ -26,11 +26,14 @@ func (x *execution) attempt(ctx context.Context, s Step, phase Phase) error {
 	}
 	for phase == PhaseForward && isStepError(err) {
 		made := x.attemptState(s.Name, phase).attempts
-		if made > s.Retry.Max {
+		if made > s.Retry.Max || x.stopping() {
 			break
 		}
-		if stop := pause(ctx, jittered(s.Retry.pause(made+1))); stop != nil {
-			return errors.Join(err, stop)
+		if ended := x.pauseOrStop(ctx, jittered(s.Retry.pause(made+1))); ended != nil {
+			return errors.Join(err, ended)
+		}
+		if x.stopping() {
+			break
 		}
 		err = x.try(ctx, s, phase)
 	}
@@ -204,7 +207,21 @@ func jittered(d time.Duration) time.Duration {
 	return d - rand.N(d/2)
 }
 
-// pause waits before the next attempt.
+// pauseOrStop waits before the next attempt, or until the run is to stop.
+func (x *execution) pauseOrStop(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-x.opts.Stop:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// pause waits.
 func pause(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()

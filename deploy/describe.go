@@ -169,7 +169,14 @@ func (d Description) String() string {
 		if len(s.Needs) > 0 {
 			fmt.Fprintf(&b, " after %s", strings.Join(s.Needs, ", "))
 		}
-		fmt.Fprintf(&b, "; if interrupted: %s\n", s.InFlight)
+		fmt.Fprintf(&b, "; if interrupted: %s", s.InFlight)
+		if s.Timeout > 0 {
+			fmt.Fprintf(&b, "; at most %s", s.Timeout)
+		}
+		if s.Retry != nil {
+			fmt.Fprintf(&b, "; up to %d more attempts after %s or more", s.Retry.Max, s.Retry.Wait)
+		}
+		b.WriteByte('\n')
 		for _, a := range []struct {
 			what string
 			*ActionDescription

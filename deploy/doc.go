@@ -44,6 +44,13 @@
 // A step is not undone while one that needed it could not be. Every failure of the way back is kept beside the first
 // cause.
 //
+// # Stopping
+//
+// [Options.Stop] ends a run in order: no further step begins, the ones that
+// run come to their end, and what was begun is undone, within a grace. The end
+// of ctx stops the steps that run and leaves the run to be continued. [Signals]
+// makes the first SIGTERM or interrupt the one, and the second the other.
+//
 // # Crashes
 //
 // A stream of the log holds all runs of a service in an environment. A
@@ -87,8 +94,6 @@
 // because a step that failed half way has left something; the price is that an
 // Undo must cope with an effect that is not there. The digest of the program is
 // recorded beside that of the plan and not mixed into it, so that a refusal can
-// say which of the two changed. The end of ctx stops the step that runs and
-// leaves the run to be continued, until the meaning of signals is built.
-// [Runner.Decide] takes a [Ref] and not an id alone, since ids are unique only
+// say which of the two changed. [Runner.Decide] takes a [Ref] and not an id alone, since ids are unique only
 // for a service in an environment.
 package deploy

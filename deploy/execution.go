@@ -62,6 +62,8 @@ func (x *execution) run(ctx context.Context) (*Report, error) {
 		return x.finish(nil, err, continued)
 	}
 	var err error
+	ctx, release := x.withGrace(ctx)
+	defer release()
 	if x.probe, err = startAvailability(ctx, x.plan.Availability); err == nil {
 		err = x.advance(ctx)
 	}
@@ -71,7 +73,10 @@ func (x *execution) run(ctx context.Context) (*Report, error) {
 // enter puts the record that makes this controller the one that acts.
 func (x *execution) enter(ctx context.Context, continued bool) error {
 	digest := x.desc.Digest()
-	rec := &record{Kind: recStarted, Run: x.id, Initiator: x.initiator(), Executable: x.exe, Digest: digest, Plan: &x.desc}
+	rec := &record{Kind: recStarted, Run: x.id, Initiator: x.initiator(), Executable: x.exe, Digest: digest, Plan: x.desc.parts()[0]}
+	if len(rec.Plan.Steps) < len(x.desc.Steps) {
+		rec.PlanSteps = len(x.desc.Steps)
+	}
 	if continued {
 		if err := x.samePlan(digest); err != nil {
 			return err
@@ -80,6 +85,9 @@ func (x *execution) enter(ctx context.Context, continued bool) error {
 	}
 	torn := x.journal.torn
 	if err := x.journal.append(ctx, rec); err != nil {
+		return err
+	}
+	if err := x.completePlan(ctx); err != nil {
 		return err
 	}
 	names := make([]string, len(x.desc.Steps))

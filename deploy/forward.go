@@ -33,6 +33,10 @@ func (x *execution) forward(ctx context.Context) (failed, err error) {
 			if !ok {
 				break
 			}
+			if x.stopping() {
+				failure = append(failure, ErrStopped)
+				break
+			}
 			running++
 			go func() { ends <- end{i, x.attempt(ctx, x.steps[x.desc.Steps[i].Name], PhaseForward)} }()
 		}

@@ -34,6 +34,7 @@ type runState struct {
 	overridden bool   // somebody allowed the digest for whatever program continues next
 	executable string
 	plan       *Description
+	planSteps  int // that the whole plan has, where it came in several records
 	started    time.Time
 	finished   time.Time // zero while the run can be continued
 	outcome    Outcome
@@ -102,8 +103,13 @@ func (h *history) admits(r *record) error {
 	if s := h.last; s == nil || s.id != r.Run || !s.finished.IsZero() {
 		return fmt.Errorf("%s of run %q: %w", r.Kind, r.Run, errOver)
 	}
-	if r.Kind == recDecided {
+	switch r.Kind {
+	case recDecided:
 		return r.Decision.known()
+	case recPlan:
+		if r.Plan == nil || len(h.last.plan.Steps)+len(r.Plan.Steps) > h.last.planSteps {
+			return fmt.Errorf("run %q has more steps than it began with", r.Run)
+		}
 	}
 	return nil
 }
@@ -120,6 +126,8 @@ func (h *history) apply(r *record) error {
 	}
 	s := h.last
 	switch r.Kind {
+	case recPlan:
+		s.plan.Steps = append(s.plan.Steps, r.Plan.Steps...)
 	case recContinued:
 		h.takeovers++
 		s.executable, s.overridden = r.Executable, false
@@ -145,7 +153,7 @@ func (h *history) begin(r *record) {
 	}
 	h.takeovers++
 	h.last = &runState{
-		id: r.Run, initiator: r.Initiator, digest: r.Digest, executable: r.Executable, plan: r.Plan,
+		id: r.Run, initiator: r.Initiator, digest: r.Digest, executable: r.Executable, plan: r.Plan, planSteps: r.PlanSteps,
 		started: r.Time, steps: map[string]*stepState{}, outputs: map[string]json.RawMessage{},
 	}
 }
@@ -187,6 +195,9 @@ func (s *runState) decided(step string, d *Decision) {
 			s.step(step).answer = d.Answer
 		}
 	case AnswerOverride:
+		if d.Digest != s.digest {
+			s.planSteps = 0 // what is missing is of a plan that is not run any more
+		}
 		s.digest, s.overridden = d.Digest, true
 	case AnswerDone, AnswerRepeat:
 		s.step(step).answer = d.Answer

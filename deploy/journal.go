@@ -16,6 +16,7 @@ type recordKind string
 
 const (
 	recStarted   recordKind = "started"   // a run begins
+	recPlan      recordKind = "plan"      // more steps of the plan of the run
 	recContinued recordKind = "continued" // another controller takes the run on
 	recIntent    recordKind = "intent"    // an attempt is about to have its effect
 	recOutcome   recordKind = "outcome"   // the attempt ended, and how
@@ -35,7 +36,9 @@ type record struct {
 	Initiator  string       `json:"initiator,omitempty"`  // started, continued
 	Digest     string       `json:"digest,omitempty"`     // started: of the plan
 	Executable string       `json:"executable,omitempty"` // started, continued: of the program
-	Plan       *Description `json:"plan,omitempty"`       // started
+	Plan       *Description `json:"plan,omitempty"`       // started, plan
+	// PlanSteps is the number of steps where the record holds not all.
+	PlanSteps int `json:"plan_steps,omitempty"` // started
 
 	Step     string                     `json:"step,omitempty"`
 	Host     string                     `json:"host,omitempty"`

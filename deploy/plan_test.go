@@ -145,6 +145,7 @@ func TestDescriptionIsGolden(t *testing.T) {
 	d, err := p.Describe()
 	require.NoError(t, err)
 	golden(t, "description.txt", d.String())
+	golden(t, "description.mmd", d.Mermaid())
 }
 
 func TestPreviewShowsCommandsAndRunsNothing(t *testing.T) {

@@ -41,6 +41,13 @@ type Options struct {
 	// Parallel is how many steps may run at the same time; zero is as many as
 	// Needs leave free. Only explicit Needs free more than one.
 	Parallel int
+	// Stop, once closed, makes every run turn back before its next step: what
+	// runs comes to its end, and all that was begun is undone; the error wraps
+	// [ErrStopped]. Nil never stops. [Signals] makes one.
+	Stop <-chan struct{}
+	// Grace is how long that may take before the run is left as it is, to be
+	// continued; zero is 30 seconds, negative is no bound.
+	Grace time.Duration
 	// Marker begins the value of [MarkerVar] in every process of a run; "/"
 	// and the run's id follow. Empty is the service and the environment. A
 	// program whose runs can be confused with another's on the same host sets
@@ -92,7 +99,8 @@ func New(log Log, opts *Options) (*Runner, error) {
 // When a step fails, every step that was begun is undone, and the error is the
 // failed step's [*StepError], joined with those of undos that failed. Other
 // errors leave the run to be continued: [ErrHeld], [ErrPlanChanged],
-// [ErrUnfinished] (of another run), a [*LogError], or the cause of ctx's end.
+// [ErrUnfinished] (of another run), a [*LogError], or the cause of ctx's end,
+// which stops what runs at once. [Options.Stop] is the gentle way to end a run.
 // A [*PlanError] means that nothing ran. The report is nil only if no record
 // of the run exists.
 func (r *Runner) Run(ctx context.Context, id RunID, p Plan) (*Report, error) {
@@ -185,20 +193,20 @@ func (r *Runner) open(ctx context.Context, id RunID, p Plan) (*execution, error)
 }
 
 // checkText refuses a plan whose text cannot go into the log, where people
-// read it: it holds a value that the Redactor knows, or is too long.
+// read it: a step holds a value that the Redactor knows, or is too long.
 func (r *Runner) checkText(d Description) error {
 	var errs []error
-	total := 0
 	for i, s := range d.Steps {
 		raw, err := json.Marshal(s)
-		total += len(raw)
-		if err == nil && textHolds(raw, r.opts.Redactor) {
+		most := MaxRecord - 64<<10
+		switch {
+		case err != nil:
+		case textHolds(raw, r.opts.Redactor):
 			err = fmt.Errorf("field Steps[%d] %q: its description %w; put the name of the secret there instead", i, s.Name, ErrSecret)
+		case len(raw) > most:
+			err = fmt.Errorf("field Steps[%d] %q: its description has %d bytes, at most %d fit into a record of the log", i, s.Name, len(raw), most)
 		}
 		errs = append(errs, err)
-	}
-	if most := MaxRecord - 16<<10; total > most {
-		errs = append(errs, fmt.Errorf("field Steps: the description of the plan has %d bytes, at most %d fit into a record of the log", total, most))
 	}
 	return errors.Join(errs...)
 }
