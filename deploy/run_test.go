@@ -145,7 +145,7 @@ func TestNeedsOrderTheSteps(t *testing.T) {
 		return deploy.Step{Name: name, Needs: needs, InFlight: deploy.Repeat, Do: &effect{Name: name, did: &did}}
 	}
 	p := plan(step("last", "x", "y"), step("y", "first"), step("x", "first"), step("first"))
-	_, err := newRunner(t, newMemLog(), nil).Run(t.Context(), "r1", p)
+	_, err := newRunner(t, newMemLog(), &deploy.Options{Parallel: 1}).Run(t.Context(), "r1", p)
 	require.NoError(t, err)
 	require.Equal(t, []string{"first", "y", "x", "last"}, did)
 }
