@@ -13,6 +13,11 @@ import (
 // attempt brings one phase of a step to its end: it settles what an earlier
 // controller left in flight, and then tries as often as the step allows.
 func (x *execution) attempt(ctx context.Context, s Step, phase Phase) error {
+	if phase == PhaseForward {
+		if skipped, err := x.skip(ctx, s); skipped || err != nil {
+			return err
+		}
+	}
 	settled, err := x.settle(ctx, s, phase)
 	if err != nil || settled {
 		return err

@@ -31,6 +31,7 @@ type StepDescription struct {
 	Needs    []string           `json:"needs,omitempty"`
 	Provides []string           `json:"provides,omitempty"`
 	Binds    []string           `json:"binds,omitempty"`
+	When     *When              `json:"when,omitempty"`
 	Do       *ActionDescription `json:"do"`
 	Undo     *ActionDescription `json:"undo,omitempty"`
 	Verify   *ActionDescription `json:"verify,omitempty"`
@@ -81,6 +82,10 @@ func (p Plan) describeStep(i int, index map[string]int) (StepDescription, error)
 	of, _ := p.needs(i, index)
 	for _, n := range of {
 		d.Needs = append(d.Needs, p.Steps[n].Name)
+	}
+	if s.When != nil {
+		when := *s.When
+		d.When = &when
 	}
 	if s.Retry != (Retry{}) {
 		d.Retry = &s.Retry
@@ -168,6 +173,9 @@ func (d Description) String() string {
 		}
 		if len(s.Needs) > 0 {
 			fmt.Fprintf(&b, " after %s", strings.Join(s.Needs, ", "))
+		}
+		if s.When != nil {
+			fmt.Fprintf(&b, "; only when %s", s.When)
 		}
 		fmt.Fprintf(&b, "; if interrupted: %s", s.InFlight)
 		if s.Timeout > 0 {

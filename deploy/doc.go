@@ -44,6 +44,9 @@
 // A step is not undone while one that needed it could not be. Every failure of the way back is kept beside the first
 // cause.
 //
+// A step with a condition ([When]) on an output is left out where that does not
+// hold, and those that need it run all the same.
+//
 // # Stopping
 //
 // [Options.Stop] ends a run in order: no further step begins, the ones that

@@ -56,7 +56,7 @@ func TestTheDigestCoversTheWholeStep(t *testing.T) {
 		"retry wait": func(p *deploy.Plan) { p.Steps[1].Retry.Wait = 1 },
 		"provides":   func(p *deploy.Plan) { p.Steps[0].Provides = []string{"o"} },
 		"binds":      func(p *deploy.Plan) { p.Steps[1].Binds = nil },
-		"tier":       func(p *deploy.Plan) { p.Env.Tier = envconfig.Staging().Tier },
+		"tier":       func(p *deploy.Plan) { p.Env = envconfig.Staging(); p.Env.Name = "dev" },
 		"rules":      func(p *deploy.Plan) { p.Env.Rules.Opaque = envconfig.Allowed{Names: []string{"x"}} },
 	} {
 		d := digest(change)
@@ -75,7 +75,7 @@ func TestADiffNamesEachDifference(t *testing.T) {
 		},
 		`step "c" is gone`:                     func(p *deploy.Plan) { p.Steps = p.Steps[:2] },
 		"the rules of the environment changed": func(p *deploy.Plan) { p.Env.Rules.Opaque = envconfig.Allowed{Names: []string{"x"}} },
-		"is for api in dev (staging)":          func(p *deploy.Plan) { p.Env.Tier = envconfig.Staging().Tier },
+		"is for api in dev (staging)":          func(p *deploy.Plan) { p.Env = envconfig.Staging(); p.Env.Name = "dev" },
 		"the order of the steps changed": func(p *deploy.Plan) {
 			p.Steps[1], p.Steps[2] = p.Steps[2], p.Steps[1]
 		},

@@ -44,6 +44,7 @@ type runState struct {
 	steps      map[string]*stepState
 	begun      []string // steps in the order of their first intent
 	done       []string // steps in the order of their completion
+	skipped    []string
 	outputs    map[string]json.RawMessage
 }
 
@@ -133,6 +134,10 @@ func (h *history) apply(r *record) error {
 		s.executable, s.overridden = r.Executable, false
 	case recIntent:
 		s.intent(r)
+	case recSkipped:
+		a := &s.step(r.Step).forward
+		a.done, a.outcome, a.started = true, Skipped, r.Time
+		s.skipped = append(s.skipped, r.Step)
 	case recOutcome:
 		s.outcomeOf(r)
 	case recUndo:

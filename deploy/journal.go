@@ -20,6 +20,7 @@ const (
 	recContinued recordKind = "continued" // another controller takes the run on
 	recIntent    recordKind = "intent"    // an attempt is about to have its effect
 	recOutcome   recordKind = "outcome"   // the attempt ended, and how
+	recSkipped   recordKind = "skipped"   // the condition of the step does not hold
 	recUndo      recordKind = "undo"      // the run turns back
 	recDecided   recordKind = "decided"   // a person answered
 	recFinished  recordKind = "finished"  // the run ended

@@ -20,6 +20,9 @@ func (d Description) Mermaid() string {
 		if s.Kind != "" {
 			label[0] += " (" + mermaidText(string(s.Kind)) + ")"
 		}
+		if s.When != nil {
+			label = append(label, "only when "+mermaidText(s.When.String()))
+		}
 		label = append(label, "do "+mermaidText(s.Do.short()))
 		if s.Undo != nil {
 			label = append(label, "undo "+mermaidText(s.Undo.short()))

@@ -84,6 +84,10 @@ type Step struct {
 	// Provides names the outputs that Do sets with [Call.Provide]; Binds
 	// those of other steps that it reads with [Call.Bind].
 	Provides, Binds []string
+	// When, if set, decides just before the step whether it runs. A step that
+	// is skipped counts as done for those that need it, sets no outputs, and
+	// is not undone.
+	When *When
 	// Do is the effect. Undo takes it back. It runs for every step that was
 	// begun, also for one that failed half way, so it must cope with an
 	// effect that is partly there or not there at all. Nil means that there
@@ -185,6 +189,9 @@ func (p Plan) validateSteps() []error {
 		}
 		if s.Timeout < 0 {
 			errs = append(errs, fmt.Errorf("%s: Timeout %s is negative", at, s.Timeout))
+		}
+		if err := s.When.validate(s); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", at, err))
 		}
 		errs = append(errs, s.validateCrash(at)...)
 	}

@@ -3,6 +3,7 @@ package deploy
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -13,6 +14,8 @@ type Outcome string
 const (
 	// Succeeded: everything was done.
 	Succeeded Outcome = "succeeded"
+	// Skipped: the condition of the step did not hold.
+	Skipped Outcome = "skipped"
 	// Failed: the attempt failed. Runs do not end so; see Undone.
 	Failed Outcome = "failed"
 	// Undone: the run failed, or a person ended it, and everything that had
@@ -100,7 +103,7 @@ func (s *runState) report(d Description, j *journal) *Report {
 	for _, step := range d.Steps {
 		kinds[step.Name] = step.Kind
 	}
-	for _, name := range s.begun {
+	for _, name := range slices.Concat(s.begun, s.skipped) {
 		r.Steps = append(r.Steps, s.steps[name].forward.report(name, kinds[name], PhaseForward))
 	}
 	for _, name := range s.undoOrder() {
