@@ -69,6 +69,9 @@ func (r *Runner) Decide(ctx context.Context, ref Ref, step string, d Decision) e
 	if err != nil {
 		return fmt.Errorf("decision: %w", err)
 	}
+	if err := r.anchored(ctx, j); err != nil {
+		return fmt.Errorf("decision: %w", err)
+	}
 	switch {
 	case !s.finished.IsZero():
 		return fmt.Errorf("decision on run %s: it ended on %s: %s", id, s.finished.Format(time.RFC3339), s.outcome)
@@ -89,7 +92,10 @@ func (r *Runner) Decide(ctx context.Context, ref Ref, step string, d Decision) e
 	if errors.Is(err, errOver) {
 		return fmt.Errorf("decision on run %s: it ended before the decision came: %w", id, err)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return r.keep(ctx, j, r.head(j))
 }
 
 // awaits tells whether somebody has to say something about the step: it was

@@ -79,7 +79,11 @@
 // that ends a record) is what a crash leaves of an append that never
 // returned; the run goes on without it and says so with [LogRepaired]. Keep
 // [Report.Head] elsewhere and give it to [Runner.Verify] to find what was cut
-// off.
+// off, or give the Runner an [Anchor], which does both at every run. With a
+// [SigningKey] the heads are signed notes, so that an anchor can be anywhere:
+// what it gives back is believed only if it is signed. An anchor that whoever
+// writes the log can write too proves nothing without a key, and with a key on
+// the same machine no more than that.
 //
 // # Errors, events, logs
 //

@@ -57,9 +57,9 @@ func (x *execution) run(ctx context.Context) (*Report, error) {
 		case s == nil:
 			return nil, err
 		case errors.Is(err, errOver) && !s.finished.IsZero(): // another controller was faster
-			return x.ended()
+			return x.ended(ctx)
 		}
-		return x.finish(nil, err, continued)
+		return x.finish(ctx, nil, err, continued)
 	}
 	var err error
 	ctx, release := x.withGrace(ctx)
@@ -67,7 +67,7 @@ func (x *execution) run(ctx context.Context) (*Report, error) {
 	if x.probe, err = startAvailability(ctx, x.plan.Availability); err == nil {
 		err = x.advance(ctx)
 	}
-	return x.finish(x.probe.stop(), err, continued)
+	return x.finish(ctx, x.probe.stop(), err, continued)
 }
 
 // enter puts the record that makes this controller the one that acts.
@@ -212,16 +212,16 @@ func (x *execution) neededBy(name string, stuck map[string]bool) bool {
 }
 
 // finish makes the report and the last event.
-func (x *execution) finish(avail *AvailabilityReport, err error, continued bool) (*Report, error) {
+func (x *execution) finish(ctx context.Context, avail *AvailabilityReport, err error, continued bool) (*Report, error) {
 	s := x.state()
-	rep := s.report(x.recordedPlan(), x.journal)
+	rep := s.report(x.recordedPlan(), x.head(x.journal))
 	rep.Continued, rep.Availability = continued, avail
 	if !rep.Outcome.Ended() {
 		rep.Outcome, rep.Duration, rep.Reason = x.unfinished(), time.Since(s.started), x.text(err)
 	}
 	x.events.send(RunFinished{Run: x.id, Outcome: rep.Outcome, Duration: rep.Duration, Err: err, Time: time.Now()})
 	rep.EventsDropped = x.events.lost()
-	return rep, err
+	return rep, joined(err, x.keep(ctx, x.journal, rep.Head))
 }
 
 func (x *execution) unfinished() Outcome {
@@ -235,11 +235,11 @@ func (x *execution) unfinished() Outcome {
 }
 
 // ended reports a run that is over.
-func (x *execution) ended() (*Report, error) {
+func (x *execution) ended(ctx context.Context) (*Report, error) {
 	s := x.state()
-	rep := s.report(x.recordedPlan(), x.journal)
+	rep := s.report(x.recordedPlan(), x.head(x.journal))
 	rep.Continued = true
-	return rep, x.endError(s)
+	return rep, joined(x.endError(s), x.keep(ctx, x.journal, rep.Head))
 }
 
 // endError is the error of a run that has ended before.

@@ -54,7 +54,9 @@ type Report struct {
 	// Outputs are the outputs of the completed steps, as JSON.
 	Outputs map[string]json.RawMessage `json:"outputs,omitempty"`
 	// Head is the number and the digest of the last record that the log had
-	// when the report was made. Kept elsewhere, it lets [Runner.Verify] find records that were cut off later.
+	// when the report was made, as a signed note where the Runner has a
+	// Signer. Kept elsewhere, it lets [Runner.Verify] find records that were
+	// cut off later.
 	Head string `json:"head"`
 	// Availability is what the run's prober counted during this call; nil
 	// when none was asked for.
@@ -90,11 +92,11 @@ type AvailabilityReport struct {
 }
 
 // report makes the Report of a run from its state.
-func (s *runState) report(d Description, j *journal) *Report {
+func (s *runState) report(d Description, head string) *Report {
 	r := &Report{
 		Run: s.id, Service: d.Service, Environment: d.Environment,
 		Outcome: s.outcome, Reason: s.err, Initiator: s.initiator, PlanDigest: s.digest,
-		Started: s.started, Outputs: s.outputs, Head: j.chain.Head().String(),
+		Started: s.started, Outputs: s.outputs, Head: head,
 	}
 	if !s.finished.IsZero() {
 		r.Duration = s.finished.Sub(s.started)

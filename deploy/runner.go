@@ -48,6 +48,11 @@ type Options struct {
 	// Grace is how long that may take before the run is left as it is, to be
 	// continued; zero is 30 seconds, negative is no bound.
 	Grace time.Duration
+	// Anchor keeps the heads of the log elsewhere; nil keeps none.
+	Anchor Anchor
+	// Signer signs the heads; nil leaves them unsigned. The heads that an
+	// Anchor gives back must then be signed by it.
+	Signer *SigningKey
 	// Marker begins the value of [MarkerVar] in every process of a run; "/"
 	// and the run's id follow. Empty is the service and the environment. A
 	// program whose runs can be confused with another's on the same host sets
@@ -63,8 +68,9 @@ type Options struct {
 // concurrent use. Its goroutines end when Run returns, but for that of a
 // handler that hangs.
 type Runner struct {
-	log  Log
-	opts Options
+	log    Log
+	opts   Options
+	signer *hashlog.Signer
 }
 
 // New returns a Runner that keeps its runs in log; nil options mean the
@@ -79,6 +85,12 @@ func New(log Log, opts *Options) (*Runner, error) {
 	}
 	if r.opts.Parallel < 0 {
 		return nil, fmt.Errorf("deploy.New: field Parallel is %d; zero is as many as the plan allows, one is one at a time", r.opts.Parallel)
+	}
+	if key := r.opts.Signer; key != nil {
+		var err error
+		if r.signer, err = hashlog.NewSigner(key.Name, key.Key); err != nil {
+			return nil, fmt.Errorf("deploy.New: field Signer: %w", err)
+		}
 	}
 	if r.opts.Logger == nil {
 		r.opts.Logger = slog.New(slog.DiscardHandler)
@@ -101,7 +113,8 @@ func New(log Log, opts *Options) (*Runner, error) {
 // errors leave the run to be continued: [ErrHeld], [ErrPlanChanged],
 // [ErrUnfinished] (of another run), a [*LogError], or the cause of ctx's end,
 // which stops what runs at once. [Options.Stop] is the gentle way to end a run.
-// A [*PlanError] means that nothing ran. The report is nil only if no record
+// An error that wraps [ErrAnchor] says nothing about the run. A [*PlanError]
+// means that nothing ran. The report is nil only if no record
 // of the run exists.
 func (r *Runner) Run(ctx context.Context, id RunID, p Plan) (*Report, error) {
 	if !serviceRE.MatchString(string(id)) {
@@ -115,7 +128,7 @@ func (r *Runner) Run(ctx context.Context, id RunID, p Plan) (*Report, error) {
 		return nil, err
 	}
 	if s := x.state(); s != nil && !s.finished.IsZero() {
-		return x.ended()
+		return x.ended(ctx)
 	}
 	return x.run(ctx)
 }
@@ -128,7 +141,7 @@ func (r *Runner) Report(ctx context.Context, ref Ref) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	rep := s.report(*s.plan, j)
+	rep := s.report(*s.plan, r.head(j))
 	if !rep.Outcome.Ended() {
 		rep.Outcome, rep.Reason = Interrupted, s.cause
 	}
@@ -152,20 +165,14 @@ func (r *Runner) find(ctx context.Context, ref Ref) (*journal, *runState, error)
 // the first record that cannot be believed, as a [*LogError]. The head is a
 // [Report.Head] that was kept elsewhere: with it, Verify also finds records
 // that were cut off since. An empty head checks the chain alone, which a cut
-// at its end leaves whole.
-func (r *Runner) Verify(ctx context.Context, ref Ref, head string) error {
+// at its end leaves whole. With keys only a head that one of them has signed
+// counts.
+func (r *Runner) Verify(ctx context.Context, ref Ref, head string, trusted ...VerifyingKey) error {
 	j, err := openJournal(ctx, r.log, ref.stream(), newController())
 	if err != nil || head == "" {
 		return err
 	}
-	var anchor hashlog.Head
-	if err := anchor.UnmarshalText([]byte(head)); err != nil {
-		return fmt.Errorf("head %q of %s: %w", head, ref.stream(), err)
-	}
-	if err := j.chain.CheckAnchor(anchor); err != nil {
-		return &LogError{j.stream, anchor.Seq, "verify against the head of", err}
-	}
-	return nil
+	return j.follows(head, trusted)
 }
 
 // open reads the log and checks that this run may be started or continued.
@@ -183,6 +190,9 @@ func (r *Runner) open(ctx context.Context, id RunID, p Plan) (*execution, error)
 	}
 	j, err := openJournal(ctx, r.log, p.Ref(id).stream(), newController())
 	if err != nil {
+		return nil, err
+	}
+	if err := r.anchored(ctx, j); err != nil {
 		return nil, err
 	}
 	x := &execution{Runner: r, id: id, plan: p, desc: desc, exe: exe, journal: j}

@@ -115,5 +115,5 @@ func TestACutIsFoundAgainstAHeadKeptElsewhere(t *testing.T) {
 	var bad *deploy.LogError
 	require.ErrorAs(t, err, &bad)
 	require.Equal(t, "dev/api", bad.Stream)
-	require.ErrorContains(t, r.Verify(t.Context(), p.Ref(""), "no head"), `head "no head"`)
+	require.ErrorContains(t, r.Verify(t.Context(), p.Ref(""), "no head"), `"no head" is not a head`)
 }

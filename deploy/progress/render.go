@@ -111,6 +111,10 @@ func (r *renderer) stepFinished(e deploy.StepFinished) string {
 		return ""
 	case e.Outcome == deploy.Succeeded:
 		return r.line(r.marks.ok, name, took)
+	case e.Outcome == deploy.Skipped && r.quiet:
+		return ""
+	case e.Outcome == deploy.Skipped:
+		return r.line(r.marks.note, name, "skipped, its condition does not hold")
 	case e.Retry && r.quiet:
 		return ""
 	case e.Retry:
