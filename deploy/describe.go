@@ -20,6 +20,7 @@ type Description struct {
 	Tier        string            `json:"tier"`
 	Rules       json.RawMessage   `json:"rules"`
 	Steps       []StepDescription `json:"steps"`
+	Change      *Change           `json:"change,omitempty"`
 	// Availability is what is probed meanwhile.
 	Availability *Availability `json:"availability,omitempty"`
 }
@@ -54,6 +55,11 @@ type ActionDescription struct {
 // action or for the order of the steps.
 func (p Plan) Describe() (Description, error) {
 	d := Description{Version: 1, Service: p.Service, Environment: p.Env.Name, Tier: p.Env.Tier.String(), Availability: p.Availability}
+	if p.Change != nil {
+		change := *p.Change
+		change.Committed = change.Committed.UTC().Round(0) // the same instant is the same change
+		d.Change = &change
+	}
 	rules, err := json.Marshal(p.Env.Rules)
 	if err != nil {
 		return d, fmt.Errorf("field Env.Rules: %w", err)
@@ -166,6 +172,9 @@ func (p Plan) Digest() (string, error) {
 func (d Description) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s in %s (%s), %d steps, %s\n", d.Service, d.Environment, d.Tier, len(d.Steps), d.Digest())
+	if c := d.Change; c != nil {
+		fmt.Fprintf(&b, "releases commit %s, artefact %s\n", orUnknown(c.Commit), orUnknown(c.Artefact))
+	}
 	for i, s := range d.Steps {
 		fmt.Fprintf(&b, "%3d. %s", i+1, s.Name)
 		if s.Kind != "" {
@@ -197,6 +206,13 @@ func (d Description) String() string {
 	return b.String()
 }
 
+func orUnknown(s string) string {
+	if s == "" {
+		return "(not told)"
+	}
+	return s
+}
+
 // String returns the action on one line.
 func (a ActionDescription) String() string {
 	if a.Opaque != "" {
@@ -223,6 +239,9 @@ func (d Description) diff(recorded Description) []string {
 	}
 	if a, b := recorded.Availability, d.Availability; (a == nil) != (b == nil) || a != nil && *a != *b {
 		lines = append(lines, "what is probed for availability changed")
+	}
+	if a, b := recorded.Change, d.Change; (a == nil) != (b == nil) || a != nil && *a != *b {
+		lines = append(lines, "what is released changed")
 	}
 	if string(d.Rules) != string(recorded.Rules) {
 		lines = append(lines, "the rules of the environment changed")

@@ -12,8 +12,9 @@ import (
 // in the environment, and those before it.
 type history struct {
 	ended     map[RunID]*runState
-	last      *runState // nil before the first run
-	takeovers int       // records that began or continued a run
+	order     []*runState // all, as they began
+	last      *runState   // nil before the first run
+	takeovers int         // records that began or continued a run
 }
 
 func newHistory() *history { return &history{ended: map[RunID]*runState{}} }
@@ -161,6 +162,7 @@ func (h *history) begin(r *record) {
 		id: r.Run, initiator: r.Initiator, digest: r.Digest, executable: r.Executable, plan: r.Plan, planSteps: r.PlanSteps,
 		started: r.Time, steps: map[string]*stepState{}, outputs: map[string]json.RawMessage{},
 	}
+	h.order = append(h.order, h.last)
 }
 
 func (s *runState) intent(r *record) {

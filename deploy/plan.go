@@ -114,9 +114,22 @@ type Plan struct {
 	// Steps run as soon as those that they need are done; without Needs that
 	// is one at a time, as listed.
 	Steps []Step
+	// Change is what is released, for the record and for those who approve
+	// it; nil where the plan releases nothing.
+	Change *Change
 	// Availability, when set, probes the service from before the first step
 	// to after the last and counts failed requests.
 	Availability *Availability
+}
+
+// Change is what a plan releases.
+type Change struct {
+	// Commit identifies the source, such as a git commit in full.
+	Commit string `json:"commit,omitempty"`
+	// Committed is when; the lead time counts from it.
+	Committed time.Time `json:"committed,omitzero"`
+	// Artefact is the digest of what was built, such as "sha256:...".
+	Artefact string `json:"artefact,omitempty"`
 }
 
 var nameRE = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)

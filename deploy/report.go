@@ -42,11 +42,13 @@ type Report struct {
 	Environment string  `json:"environment"`
 	Outcome     Outcome `json:"outcome"`
 	// Reason is why the run did not succeed.
-	Reason     string        `json:"reason,omitempty"`
-	Initiator  string        `json:"initiator,omitempty"`
-	PlanDigest string        `json:"plan_digest"`
-	Started    time.Time     `json:"started"`
-	Duration   time.Duration `json:"duration"`
+	Reason     string `json:"reason,omitempty"`
+	Initiator  string `json:"initiator,omitempty"`
+	PlanDigest string `json:"plan_digest"`
+	// Change is what the plan releases.
+	Change   *Change       `json:"change,omitempty"`
+	Started  time.Time     `json:"started"`
+	Duration time.Duration `json:"duration"`
 	// Continued is set when this call of Run took up a run that the log
 	// knew.
 	Continued bool         `json:"continued,omitempty"`
@@ -95,7 +97,7 @@ type AvailabilityReport struct {
 func (s *runState) report(d Description, head string) *Report {
 	r := &Report{
 		Run: s.id, Service: d.Service, Environment: d.Environment,
-		Outcome: s.outcome, Reason: s.err, Initiator: s.initiator, PlanDigest: s.digest,
+		Outcome: s.outcome, Reason: s.err, Initiator: s.initiator, PlanDigest: s.digest, Change: d.Change,
 		Started: s.started, Outputs: s.outputs, Head: head,
 	}
 	if !s.finished.IsZero() {

@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -10,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"log/slog"
 	"os"
 	"time"
@@ -141,11 +143,34 @@ func (r *Runner) Report(ctx context.Context, ref Ref) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	return r.standing(j, s), nil
+}
+
+// standing is the report of a run that nobody of this program runs.
+func (r *Runner) standing(j *journal, s *runState) *Report {
 	rep := s.report(*s.plan, r.head(j))
 	if !rep.Outcome.Ended() {
 		rep.Outcome, rep.Reason = Interrupted, s.cause
 	}
-	return rep, nil
+	return rep
+}
+
+// History yields the reports of all runs of a service in an environment that
+// the log knows, oldest first, and changes nothing. The Run of ref does not
+// matter. It stops at the first error.
+func (r *Runner) History(ctx context.Context, ref Ref) iter.Seq2[*Report, error] {
+	return func(yield func(*Report, error) bool) {
+		j, err := openJournal(ctx, r.log, ref.stream(), newController())
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		for _, s := range j.history.order {
+			if !yield(r.standing(j, s), nil) {
+				return
+			}
+		}
+	}
 }
 
 // find reads the log of a run that it must know.
@@ -206,6 +231,9 @@ func (r *Runner) open(ctx context.Context, id RunID, p Plan) (*execution, error)
 // read it: a step holds a value that the Redactor knows, or is too long.
 func (r *Runner) checkText(d Description) error {
 	var errs []error
+	if raw, err := json.Marshal(d.Change); err != nil || textHolds(raw, r.opts.Redactor) {
+		errs = append(errs, fmt.Errorf("field Change: %w", cmp.Or(err, ErrSecret)))
+	}
 	for i, s := range d.Steps {
 		raw, err := json.Marshal(s)
 		most := MaxRecord - 64<<10
