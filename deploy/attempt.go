@@ -23,6 +23,11 @@ func (x *execution) attempt(ctx context.Context, s Step, phase Phase) error {
 		return err
 	}
 	a := x.attemptState(s.Name, phase)
+	if phase == PhaseForward && s.Kind == KindSwitch && a.attempts == 0 {
+		if err := x.frozen(time.Now()); err != nil {
+			return x.stepError(s, phase, 1, err)
+		}
+	}
 	if phase == PhaseForward && a.outcome == Failed && !a.inFlight {
 		// The program died between the outcome and what follows from it.
 		err = x.stepError(s, phase, a.attempts, errors.New(a.err))

@@ -21,6 +21,7 @@ type Description struct {
 	Rules       json.RawMessage   `json:"rules"`
 	Steps       []StepDescription `json:"steps"`
 	Change      *Change           `json:"change,omitempty"`
+	BreakGlass  string            `json:"break_glass,omitempty"`
 	// Availability is what is probed meanwhile.
 	Availability *Availability `json:"availability,omitempty"`
 }
@@ -54,7 +55,7 @@ type ActionDescription struct {
 // Describe returns the plan as data. It fails where Validate would fail for an
 // action or for the order of the steps.
 func (p Plan) Describe() (Description, error) {
-	d := Description{Version: 1, Service: p.Service, Environment: p.Env.Name, Tier: p.Env.Tier.String(), Availability: p.Availability}
+	d := Description{Version: 1, Service: p.Service, Environment: p.Env.Name, Tier: p.Env.Tier.String(), BreakGlass: p.BreakGlass, Availability: p.Availability}
 	if p.Change != nil {
 		change := *p.Change
 		change.Committed = change.Committed.UTC().Round(0) // the same instant is the same change
@@ -175,6 +176,9 @@ func (d Description) String() string {
 	if c := d.Change; c != nil {
 		fmt.Fprintf(&b, "releases commit %s, artefact %s\n", orUnknown(c.Commit), orUnknown(c.Artefact))
 	}
+	if d.BreakGlass != "" {
+		fmt.Fprintf(&b, "breaks the glass: %s\n", d.BreakGlass)
+	}
 	for i, s := range d.Steps {
 		fmt.Fprintf(&b, "%3d. %s", i+1, s.Name)
 		if s.Kind != "" {
@@ -242,6 +246,9 @@ func (d Description) diff(recorded Description) []string {
 	}
 	if a, b := recorded.Change, d.Change; (a == nil) != (b == nil) || a != nil && *a != *b {
 		lines = append(lines, "what is released changed")
+	}
+	if d.BreakGlass != recorded.BreakGlass {
+		lines = append(lines, fmt.Sprintf("the reason for breaking the glass was %q and is %q", recorded.BreakGlass, d.BreakGlass))
 	}
 	if string(d.Rules) != string(recorded.Rules) {
 		lines = append(lines, "the rules of the environment changed")

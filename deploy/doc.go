@@ -54,6 +54,14 @@
 // of ctx stops the steps that run and leaves the run to be continued. [Signals]
 // makes the first SIGTERM or interrupt the one, and the second the other.
 //
+// # Freezes
+//
+// [Options.Freezes] are spans in which nothing is released. A run that would
+// begin in one, or less than its Lead before, is refused; one that has begun is
+// turned back before its first step of [KindSwitch], and comes to its end after
+// it. A reason in [Plan.BreakGlass] goes through, and stands in the plan that is
+// approved and in the log.
+//
 // # Crashes
 //
 // A stream of the log holds all runs of a service in an environment. A

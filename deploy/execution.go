@@ -73,6 +73,11 @@ func (x *execution) run(ctx context.Context) (*Report, error) {
 // enter puts the record that makes this controller the one that acts.
 func (x *execution) enter(ctx context.Context, continued bool) error {
 	digest := x.desc.Digest()
+	if !continued {
+		if err := x.frozen(time.Now()); err != nil {
+			return err
+		}
+	}
 	rec := &record{Kind: recStarted, Run: x.id, Initiator: x.initiator(), Executable: x.exe, Digest: digest, Plan: x.desc.parts()[0]}
 	if len(rec.Plan.Steps) < len(x.desc.Steps) {
 		rec.PlanSteps = len(x.desc.Steps)

@@ -117,6 +117,9 @@ type Plan struct {
 	// Change is what is released, for the record and for those who approve
 	// it; nil where the plan releases nothing.
 	Change *Change
+	// BreakGlass is why the plan may go through a [Freeze]; empty is not at
+	// all. It is part of the digest, and so of what is approved and recorded.
+	BreakGlass string
 	// Availability, when set, probes the service from before the first step
 	// to after the last and counts failed requests.
 	Availability *Availability

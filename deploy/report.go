@@ -46,9 +46,11 @@ type Report struct {
 	Initiator  string `json:"initiator,omitempty"`
 	PlanDigest string `json:"plan_digest"`
 	// Change is what the plan releases.
-	Change   *Change       `json:"change,omitempty"`
-	Started  time.Time     `json:"started"`
-	Duration time.Duration `json:"duration"`
+	Change *Change `json:"change,omitempty"`
+	// BreakGlass is why the run was allowed through a freeze.
+	BreakGlass string        `json:"break_glass,omitempty"`
+	Started    time.Time     `json:"started"`
+	Duration   time.Duration `json:"duration"`
 	// Continued is set when this call of Run took up a run that the log
 	// knew.
 	Continued bool         `json:"continued,omitempty"`
@@ -97,7 +99,7 @@ type AvailabilityReport struct {
 func (s *runState) report(d Description, head string) *Report {
 	r := &Report{
 		Run: s.id, Service: d.Service, Environment: d.Environment,
-		Outcome: s.outcome, Reason: s.err, Initiator: s.initiator, PlanDigest: s.digest, Change: d.Change,
+		Outcome: s.outcome, Reason: s.err, Initiator: s.initiator, PlanDigest: s.digest, Change: d.Change, BreakGlass: d.BreakGlass,
 		Started: s.started, Outputs: s.outputs, Head: head,
 	}
 	if !s.finished.IsZero() {

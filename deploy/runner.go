@@ -50,6 +50,8 @@ type Options struct {
 	// Grace is how long that may take before the run is left as it is, to be
 	// continued; zero is 30 seconds, negative is no bound.
 	Grace time.Duration
+	// Freezes are when no run may begin, and none that has begun may switch.
+	Freezes []Freeze
 	// Anchor keeps the heads of the log elsewhere; nil keeps none.
 	Anchor Anchor
 	// Signer signs the heads; nil leaves them unsigned. The heads that an
@@ -88,6 +90,11 @@ func New(log Log, opts *Options) (*Runner, error) {
 	if r.opts.Parallel < 0 {
 		return nil, fmt.Errorf("deploy.New: field Parallel is %d; zero is as many as the plan allows, one is one at a time", r.opts.Parallel)
 	}
+	for i, f := range r.opts.Freezes {
+		if err := f.Validate(); err != nil {
+			return nil, fmt.Errorf("deploy.New: field Freezes[%d]: %w", i, err)
+		}
+	}
 	if key := r.opts.Signer; key != nil {
 		var err error
 		if r.signer, err = hashlog.NewSigner(key.Name, key.Key); err != nil {
@@ -113,7 +120,7 @@ func New(log Log, opts *Options) (*Runner, error) {
 // When a step fails, every step that was begun is undone, and the error is the
 // failed step's [*StepError], joined with those of undos that failed. Other
 // errors leave the run to be continued: [ErrHeld], [ErrPlanChanged],
-// [ErrUnfinished] (of another run), a [*LogError], or the cause of ctx's end,
+// [ErrUnfinished] (of another run), [ErrFrozen] (nothing has begun), a [*LogError], or the cause of ctx's end,
 // which stops what runs at once. [Options.Stop] is the gentle way to end a run.
 // An error that wraps [ErrAnchor] says nothing about the run. A [*PlanError]
 // means that nothing ran. The report is nil only if no record
@@ -231,6 +238,9 @@ func (r *Runner) open(ctx context.Context, id RunID, p Plan) (*execution, error)
 // read it: a step holds a value that the Redactor knows, or is too long.
 func (r *Runner) checkText(d Description) error {
 	var errs []error
+	if textHolds([]byte(d.BreakGlass), r.opts.Redactor) {
+		errs = append(errs, fmt.Errorf("field BreakGlass %w", ErrSecret))
+	}
 	if raw, err := json.Marshal(d.Change); err != nil || textHolds(raw, r.opts.Redactor) {
 		errs = append(errs, fmt.Errorf("field Change: %w", cmp.Or(err, ErrSecret)))
 	}
