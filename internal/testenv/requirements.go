@@ -72,6 +72,7 @@ const (
 	nameSSHDPlain = "sshd-plain"
 	nameS3        = "s3"
 	nameHosts     = "hosts"
+	nameDotenv    = "npm-dotenv" // no server: the reader that envconfig/dotenv is compared with
 )
 
 // Requirements lists what each server needs, in a fixed order, with all paths
@@ -108,6 +109,9 @@ func Requirements() ([]Requirement, error) {
 			linux, root, debianPart("iproute2", ipPath),
 			systemPart("capabilities CAP_NET_ADMIN and CAP_SYS_ADMIN", mayUnshare),
 		}},
+		Requirement{Name: nameDotenv, Parts: []Part{{
+			Source: NPM, Name: "dotenv", Path: filepath.Join(tools, "npm", "node_modules", "dotenv", "package.json"),
+		}}},
 	), nil
 }
 
