@@ -158,12 +158,15 @@ func (e *PlanError) Unwrap() error { return e.Err }
 // names, unknown or cyclic Needs, outputs that nobody provides before they are
 // read, actions that are missing or whose spec holds a secret, and whatever
 // the environment's rules forbid.
-func (p Plan) Validate() error {
+func (p Plan) Validate() error { return p.validateAt(time.Now()) }
+
+// validateAt judges by the exemptions that held at t.
+func (p Plan) validateAt(t time.Time) error {
 	var errs []error
 	if !serviceRE.MatchString(p.Service) {
 		errs = append(errs, fmt.Errorf("field Service: %q is not a name of lower-case letters, digits, \".\", \"_\" and \"-\"", p.Service))
 	}
-	if err := p.Env.Validate(); err != nil {
+	if err := p.Env.ValidateAt(t); err != nil {
 		errs = append(errs, fmt.Errorf("field Env: %w", err))
 	}
 	if p.Availability != nil {
