@@ -166,7 +166,7 @@ func (x *execution) call(ctx context.Context, s Step, a Action, phase Phase, att
 		if p := recover(); p != nil {
 			res.err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
-		res.err = redactedError(res.err, x.opts.Redactor)
+		res.err = x.opts.Redactor.Error(sound(res.err))
 		res.duration = time.Since(start)
 		_ = filtered.Close()
 		res.tail = lines.finish()

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-
-	"github.com/masaruk/devops/secrets"
 )
 
 // StepError tells which step of which run failed, and how.
@@ -127,59 +125,17 @@ func (e *LogError) Error() string {
 // Unwrap returns the cause.
 func (e *LogError) Unwrap() error { return e.Err }
 
-// redacted is an error whose text held a secret. It can be told by errors.Is
-// and cannot be unwrapped to the text.
-type redacted struct {
-	text string
-	err  error
-}
-
-// redactedError returns err, or one with the secrets removed from its text.
-func redactedError(err error, r *secrets.Redactor) error {
+// sound returns err, or where its Error method panics, mostly because of a
+// typed nil, an error that says so: it is a failure all the same.
+func sound(err error) (same error) {
 	if err == nil {
 		return nil
 	}
-	text, ok := textOf(err)
-	if !ok {
-		return errors.New(text)
-	}
-	if clean := r.String(text); clean != text || chainHolds(err, r) {
-		return &redacted{clean, err}
-	}
-	return err
-}
-
-// chainHolds tells whether an error below err holds a secret, which somebody
-// who unwraps it would see.
-func chainHolds(err error, r *secrets.Redactor) bool {
-	var below []error
-	switch e := err.(type) {
-	case interface{ Unwrap() error }:
-		below = []error{e.Unwrap()}
-	case interface{ Unwrap() []error }:
-		below = e.Unwrap()
-	}
-	for _, e := range below {
-		if e == nil {
-			continue
-		}
-		if text, ok := textOf(e); !ok || r.String(text) != text || chainHolds(e, r) {
-			return true
-		}
-	}
-	return false
-}
-
-func (e *redacted) Error() string        { return e.text }
-func (e *redacted) Is(target error) bool { return errors.Is(e.err, target) }
-
-// textOf returns the text of err. An error whose Error panics, mostly a typed
-// nil, is an error all the same; it is not ok to keep.
-func textOf(err error) (text string, ok bool) {
 	defer func() {
 		if p := recover(); p != nil {
-			text, ok = fmt.Sprintf("%T, whose Error method panics: %v", err, p), false
+			same = fmt.Errorf("%T, whose Error method panics: %v", err, p)
 		}
 	}()
-	return err.Error(), true
+	_ = err.Error()
+	return err
 }

@@ -7,6 +7,10 @@ import (
 	"sync"
 )
 
+// piece is how many bytes of a Write are looked at in one go: they fit into a
+// near cache, and bound the buffer.
+const piece = 64 << 10
+
 // filter is the writer of a [Redactor].
 type filter struct {
 	to io.Writer
@@ -14,7 +18,7 @@ type filter struct {
 
 	mu   sync.Mutex
 	scan scan
-	held []byte // the beginning of what may be a value
+	buf  []byte // what went out that is still looked at, and what is held back
 	out  []byte // reused between writes
 
 	err    error // of the writer behind
@@ -32,8 +36,12 @@ func (f *filter) Write(p []byte) (int, error) {
 	case f.err != nil:
 		return 0, f.err
 	}
-	if err := f.pass(p, false); err != nil {
-		return 0, err
+	for rest := p; len(rest) > 0; {
+		n := min(len(rest), piece)
+		if err := f.pass(rest[:n], false); err != nil {
+			return 0, err
+		}
+		rest = rest[n:]
 	}
 	return len(p), nil
 }
@@ -56,23 +64,41 @@ func (f *filter) Close() error {
 var errClosed = fmt.Errorf("secrets: write to a closed filter: %w", os.ErrClosed)
 
 func (f *filter) pass(p []byte, final bool) error {
-	b := p
-	if len(f.held) > 0 {
-		f.held = append(f.held, p...)
-		b = f.held
+	if e := f.r.engine(); e != f.scan.engine {
+		f.scan.use(e, f.scan.passed)
 	}
-	out, done := f.scan.step(f.r.patterns(), f.out[:0], b, final)
-	f.held = append(f.held[:0], b[done:]...)
-	if cap(out) <= 64<<10 {
-		f.out = out
+	f.buf = append(f.buf, p...)
+	keep := f.scan.look(f.buf, final)
+	from := f.scan.passed
+	out, whole := f.scan.render(f.out[:0], f.buf, keep)
+	f.out = out
+	if whole {
+		out = f.buf[from:keep]
 	}
-	if len(out) == 0 {
+	err := f.write(out)
+	f.cut()
+	return err
+}
+
+// write writes b, if there is any.
+func (f *filter) write(b []byte) error {
+	if len(b) == 0 {
 		return nil
 	}
-	n, err := f.to.Write(out)
-	if err == nil && n < len(out) {
+	n, err := f.to.Write(b)
+	if err == nil && n < len(b) {
 		err = io.ErrShortWrite
 	}
 	f.err = err
 	return err
+}
+
+// cut drops what went out, but for the bytes that shapes look back at.
+func (f *filter) cut() {
+	done := f.scan.passed
+	if f.scan.engine != nil && len(f.scan.engine.shapes) > 0 {
+		done = max(0, done-lookBehind)
+	}
+	f.buf = append(f.buf[:0], f.buf[done:]...)
+	f.scan.drop(done)
 }

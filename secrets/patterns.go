@@ -1,112 +1,78 @@
 package secrets
 
 import (
-	"bytes"
-	"slices"
+	"strings"
+
+	"github.com/masaruk/devops/internal/secretshapes"
 )
 
-// patterns is an immutable set of texts to look for, each at least two bytes
-// long. Nil is the empty set.
-type patterns struct {
-	texts  []string            // sorted, each once
-	begins [65536 / 64]uint64  // bit set of the first two bytes
-	firsts [256]bool           // of the first bytes
-	byPair map[uint16][]string // by the first two bytes, longest first
-}
+// Pattern is a form by which a secret is known that nobody registered. See
+// [Redactor.AddPatterns].
+type Pattern uint8
 
-func pair(a, b byte) uint16 { return uint16(a)<<8 | uint16(b) }
+// The patterns, and how much of a stream a writer may hold back until it can
+// tell.
+const (
+	// PaymentCards are 13 to 19 digits with the check digit of payment cards
+	// (Luhn), in one piece or in groups with single spaces or dashes between
+	// them. Numbers that begin with 0 or 1 are times and counters, and no cards.
+	// One in ten other numbers of this length has the check digit by chance. A
+	// writer holds back at most 37 bytes.
+	PaymentCards Pattern = iota + 1
+	// JSONWebTokens are signed tokens (RFC 7519) of three parts. A writer holds
+	// back at most 24 KiB.
+	JSONWebTokens
+	// PrivateKeys are PEM, OpenSSH and PGP private keys of several lines, also
+	// within JSON or encoded once more in base64. One without an end is hidden
+	// as far as it looks like a key, at most 16 KiB of it. A writer holds back
+	// at most 24 KiB.
+	PrivateKeys
+	// ProviderKeys are keys of well-known services, which begin with a text of
+	// their own (sk_live_, AKIA, ghp_, ...), and passwords in URLs. A writer
+	// holds back at most 24 KiB.
+	ProviderKeys
+	// EmailAddresses are addresses of ASCII letters and digits with a domain of
+	// at least two parts. A writer holds back the last word, at most 320 bytes.
+	EmailAddresses
+	// PhoneNumbers are numbers of 8 to 15 digits that begin with + or 00, with
+	// spaces, dots, dashes, slashes and parentheses between them, and North
+	// American ones as 555-010-4477 or (555) 010-4477. A writer holds back at
+	// most 64 bytes.
+	PhoneNumbers
+)
 
-// with returns a set that has more besides. The receiver stays as it is.
-func (p *patterns) with(more []string) *patterns {
-	if len(more) == 0 {
-		return p
-	}
-	var texts []string
-	if p != nil {
-		texts = slices.Clone(p.texts)
-	}
-	texts = append(texts, more...)
-	slices.Sort(texts)
-	next := &patterns{texts: slices.Compact(texts), byPair: map[uint16][]string{}}
-	for _, t := range next.texts {
-		k := pair(t[0], t[1])
-		next.firsts[t[0]] = true
-		next.begins[k/64] |= 1 << (k % 64)
-		next.byPair[k] = append(next.byPair[k], t)
-	}
-	for _, list := range next.byPair {
-		slices.SortStableFunc(list, func(a, b string) int { return len(b) - len(a) })
-	}
-	return next
-}
+// lookBehind is how many bytes that went out a shape may look at.
+const lookBehind = secretshapes.MaxBefore
 
-// at looks for the texts that begin where b begins. It returns the length of
-// the longest that is there, and whether b ends too early to tell: it is the
-// beginning of a text that is longer than b.
-func (p *patterns) at(b []byte) (length int, open bool) {
-	if len(b) == 1 {
-		return 0, p.firsts[b[0]]
+// finder returns what finds p.
+func (p Pattern) finder() finder {
+	switch p {
+	case PaymentCards:
+		return findCards
+	case EmailAddresses:
+		return findEmails
+	case PhoneNumbers:
+		return findPhones
 	}
-	k := pair(b[0], b[1])
-	if p.begins[k/64]&(1<<(k%64)) == 0 {
-		return 0, false
-	}
-	for _, t := range p.byPair[k] {
-		switch {
-		case len(t) > len(b):
-			open = open || string(b) == t[:len(b)]
-		case t == string(b[:len(t)]):
-			return len(t), open
+	var shapes []secretshapes.Shape
+	for _, s := range secretshapes.All() {
+		if !s.Generic && p == patternOf(s.ID) {
+			shapes = append(shapes, s)
 		}
 	}
-	return 0, open
+	set := secretshapes.NewSet(shapes)
+	return func(b []byte, from int, final bool, found func(start, end int)) int {
+		return set.Scan(b, from, final, func(m secretshapes.Match) { found(m.Start, m.End) })
+	}
 }
 
-// scan is the state of a filter between two pieces of text.
-type scan struct {
-	covered int // bytes ahead that belong to a text already replaced
-}
-
-// step appends to out what b shows, and returns how many bytes of b are done
-// with. The rest of b, shorter than the longest text, must come again with
-// what follows it; with final set, nothing follows and all is done.
-func (s *scan) step(p *patterns, out, b []byte, final bool) ([]byte, int) {
-	if p == nil {
-		return append(out, b...), len(b)
+// patternOf returns the pattern that a shape belongs to.
+func patternOf(id string) Pattern {
+	switch {
+	case id == "jwt":
+		return JSONWebTokens
+	case strings.HasPrefix(id, "private-key"):
+		return PrivateKeys
 	}
-	plain := 0 // b[plain:i] goes out as it is
-	for i := range len(b) {
-		length, open := p.at(b[i:])
-		if open && !final {
-			return append(out, b[plain:i]...), i
-		}
-		if length > 0 && s.covered == 0 {
-			out = append(append(out, b[plain:i]...), Placeholder...)
-		}
-		s.covered = max(s.covered, length)
-		if s.covered > 0 {
-			s.covered--
-			plain = i + 1
-		}
-	}
-	return append(out, b[plain:]...), len(b)
-}
-
-// all filters a whole text.
-func (p *patterns) all(b []byte) (out []byte, changed bool) {
-	if !p.anyIn(b) {
-		return nil, false
-	}
-	out, _ = new(scan).step(p, make([]byte, 0, len(b)), b, true)
-	return out, !bytes.Equal(out, b)
-}
-
-// anyIn tells whether b holds any of the texts.
-func (p *patterns) anyIn(b []byte) bool {
-	for i := range len(b) - 1 {
-		if n, _ := p.at(b[i:]); n > 0 {
-			return true
-		}
-	}
-	return false
+	return ProviderKeys
 }

@@ -4,27 +4,34 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"unsafe"
+
+	"github.com/masaruk/devops/internal/leakforms"
 )
 
 // minLength is the length in bytes of the shortest value that can be removed
 // from text: a shorter one is in half of all words.
-const minLength = 4
+const minLength = leakforms.MinLength
 
-// Redactor replaces registered values by the [Placeholder] in streams and
-// strings: each value as it is, and each line of it alone, without the space
-// around it, where the line has at least 4 bytes. Values that overlap in the
-// text are replaced together, so that no part of one is left over; of two
-// that begin at the same place the longer one counts.
+// Redactor replaces registered values by the [Placeholder] in streams, strings
+// and errors: each value in every form that it leaks in (the section Redactor
+// of the package comment lists them), and what has the form of a secret where
+// [Redactor.AddPatterns] asks for it. Texts that overlap are replaced together,
+// so that no part of one is left over; of two that begin at the same place the
+// longer one counts.
 //
-// A value that is encoded in another form (base64, escaped, in two pieces) is
-// not found. The zero Redactor and a nil one pass everything through. A
-// Redactor is safe for concurrent use.
+// The zero Redactor and a nil one pass everything through. A Redactor is safe
+// for concurrent use.
 type Redactor struct {
-	mu  sync.Mutex // held by Add
-	set atomic.Pointer[patterns]
+	mu      sync.Mutex  // held to change known and to make an engine of it
+	known   *known      // behind a pointer, so that fmt does not show it
+	changed atomic.Bool // known is ahead of engine
+	ready   atomic.Pointer[engine]
 }
 
 // NewRedactor returns a Redactor of values. It refuses those that [Redactor.Add]
@@ -38,31 +45,64 @@ func NewRedactor(values ...Value) (*Redactor, error) {
 }
 
 // Add registers more values, also while writers are in use; what a writer has
-// passed on before is not called back.
+// passed on before is not called back. The first use after it makes the tables
+// anew, which takes tens of milliseconds with some hundred values.
 //
 // A value is refused when it is shorter than 4 bytes without the space around
-// it, since replacing it would ruin the text and tell where it stands; and
-// when it is a part of the [Placeholder]. The error tells the position of each
-// refused value in the arguments, and never the value. The other values are
-// registered all the same.
+// it, since replacing it would ruin the text and tell where it stands; when it
+// is a part of the [Placeholder]; and when all values in all forms would have
+// more than 4 MiB or 131072 texts, so that the tables stay within 64 MiB: that
+// is some thousand passwords, or 29 RSA keys of 2048 bits. The error tells the
+// position of each refused value in the arguments, and never the value. The
+// other values are registered all the same.
 func (r *Redactor) Add(values ...Value) error {
 	if r == nil {
 		return errors.New("secrets: Add to a nil Redactor, which can hold no values; make one with NewRedactor")
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	var errs []error
-	var add []string
 	for i, v := range values {
 		s := v.Reveal()
-		if why := unfit(s); why != "" {
-			errs = append(errs, fmt.Errorf("secrets: value %d of %d %s", i+1, len(values), why))
-			continue
+		why := unfit(s)
+		if why == "" {
+			why = r.learn().value(s)
 		}
-		add = append(add, forms(s)...)
+		if why != "" {
+			errs = append(errs, fmt.Errorf("secrets: value %d of %d %s", i+1, len(values), why))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// AddPatterns makes the Redactor look for texts that have the form of a
+// secret, besides the registered values. It refuses a number that is no
+// [Pattern].
+func (r *Redactor) AddPatterns(patterns ...Pattern) error {
+	if r == nil {
+		return errors.New("secrets: AddPatterns to a nil Redactor, which can hold no patterns; make one with NewRedactor")
+	}
+	for _, p := range patterns {
+		if p < PaymentCards || p > PhoneNumbers {
+			return fmt.Errorf("secrets: there is no pattern %d; use the constants of type Pattern", p)
+		}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.set.Store(r.set.Load().with(add))
-	return errors.Join(errs...)
+	k := r.learn()
+	k.patterns = append(k.patterns, patterns...)
+	slices.Sort(k.patterns)
+	k.patterns = slices.Compact(k.patterns)
+	return nil
+}
+
+// learn returns what is known, to change it with mu held.
+func (r *Redactor) learn() *known {
+	if r.known == nil {
+		r.known = &known{texts: map[string]bool{}}
+	}
+	r.changed.Store(true)
+	return r.known
 }
 
 // unfit tells why s cannot be removed from text, or returns "".
@@ -79,57 +119,71 @@ func unfit(s string) string {
 	return ""
 }
 
-// forms returns the texts that s is known by: itself and its lines.
-func forms(s string) []string {
-	all := []string{s}
-	for line := range strings.FieldsFuncSeq(s, func(c rune) bool { return c == '\n' || c == '\r' }) {
-		line = strings.TrimSpace(line)
-		if len(line) >= minLength && !strings.Contains(Placeholder, line) {
-			all = append(all, line)
-		}
-	}
-	return all
-}
-
-// String returns s with the values replaced.
+// String returns s with the secrets replaced.
 func (r *Redactor) String(s string) string {
-	set := r.patterns()
-	if set == nil {
+	e := r.engine()
+	if e == nil {
 		return s
 	}
-	out, changed := set.all([]byte(s))
+	out, changed := e.all(unsafe.Slice(unsafe.StringData(s), len(s))) // it is only read
 	if !changed {
 		return s
 	}
 	return string(out)
 }
 
-// Bytes returns a copy of b with the values replaced, or b itself if it holds
+// Bytes returns a copy of b with the secrets replaced, or b itself if it holds
 // none.
 func (r *Redactor) Bytes(b []byte) []byte {
-	set := r.patterns()
-	if set == nil {
+	e := r.engine()
+	if e == nil {
 		return b
 	}
-	out, changed := set.all(b)
+	out, changed := e.all(b)
 	if !changed {
 		return b
 	}
 	return out
 }
 
+// Find gives the start and the end, in bytes, of each part of b that String
+// would replace, in order.
+func (r *Redactor) Find(b []byte) iter.Seq2[int, int] {
+	return func(yield func(int, int) bool) {
+		e := r.engine()
+		if e == nil {
+			return
+		}
+		for _, s := range e.find(b) {
+			if !yield(s.Start, s.End) {
+				return
+			}
+		}
+	}
+}
+
 // Writer returns a filter before w. It passes on at once what cannot be the
-// beginning of a value, so it holds back less than the longest value; Close
-// passes on the rest and leaves w open. After an error of w every Write
-// returns that error. The filter is safe for concurrent use as far as the
-// order of the writes does not matter; it writes to w from one goroutine at a
-// time.
+// beginning of a secret, so of registered values it holds back less than the
+// longest form, and of each [Pattern] what is said there; Close passes on the
+// rest and leaves w open. After an error of w every Write returns that error.
+// A long Write reaches w in pieces. The filter is safe for concurrent use as
+// far as the order of the writes does not matter; it writes to w from one
+// goroutine at a time.
 func (r *Redactor) Writer(w io.Writer) io.WriteCloser { return &filter{to: w, r: r} }
 
-// patterns returns nil where there is nothing to look for.
-func (r *Redactor) patterns() *patterns {
+// engine returns nil where there is nothing to look for.
+func (r *Redactor) engine() *engine {
 	if r == nil {
 		return nil
 	}
-	return r.set.Load()
+	if !r.changed.Load() {
+		return r.ready.Load()
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.changed.Load() {
+		r.ready.Store(r.known.compile(r.ready.Load()))
+		r.changed.Store(false)
+	}
+	return r.ready.Load()
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"os"
 	"strings"
 	"sync"
@@ -78,95 +77,6 @@ func TestRedactorTexts(t *testing.T) {
 			}
 		})
 	}
-}
-
-// FuzzRedactor: random secrets in random text, cut at random.
-func FuzzRedactor(f *testing.F) {
-	for seed := range uint64(64) {
-		f.Add(seed, "log line without much in it\n")
-	}
-	f.Fuzz(func(t *testing.T, seed uint64, extra string) {
-		rnd := rand.New(rand.NewPCG(seed, 1))
-		values := randomValues(rnd)
-		text := randomText(rnd, values, extra)
-		r := redactor(t, values...)
-		out := stream(t, r, text, func(left int) int { return 1 + rnd.IntN(min(left, 9)) })
-		require.Equal(t, r.String(text), out, "seed %d: a stream and a string differ", seed)
-		found := false
-		for _, v := range values {
-			found = found || strings.Contains(text, v)
-			for piece := range strings.SplitSeq(out, secrets.Placeholder) {
-				require.NotContains(t, piece, v, "seed %d", seed)
-			}
-		}
-		if !found {
-			require.Equal(t, text, out, "seed %d: text without a value changed", seed)
-		}
-		clean := unchanged(text, values)
-		require.Equal(t, clean, strings.ReplaceAll(out, secrets.Placeholder, ""), "seed %d: too much or too little is gone", seed)
-	})
-}
-
-// unchanged is the plainest model: it marks what belongs to any value, and
-// returns the rest.
-func unchanged(text string, values []string) string {
-	gone := make([]bool, len(text))
-	for _, v := range values {
-		for i := range len(text) {
-			if strings.HasPrefix(text[i:], v) {
-				for j := range len(v) {
-					gone[i+j] = true
-				}
-			}
-		}
-	}
-	var b strings.Builder
-	for i := range len(text) {
-		if !gone[i] {
-			b.WriteByte(text[i])
-		}
-	}
-	return b.String()
-}
-
-// randomValues draws from a few letters, so that values overlap and begin
-// alike.
-func randomValues(rnd *rand.Rand) []string {
-	values := make([]string, 1+rnd.IntN(6))
-	for i := range values {
-		if i > 0 && rnd.IntN(3) == 0 {
-			values[i] = values[i-1] + letters(rnd, 1+rnd.IntN(4))
-			continue
-		}
-		values[i] = letters(rnd, 4+rnd.IntN(8))
-	}
-	return values
-}
-
-func letters(rnd *rand.Rand, n int) string {
-	b := make([]byte, n)
-	for i := range b {
-		b[i] = "ab\x80"[rnd.IntN(3)]
-	}
-	return string(b)
-}
-
-func randomText(rnd *rand.Rand, values []string, extra string) string {
-	var b strings.Builder
-	for range rnd.IntN(12) {
-		switch rnd.IntN(4) {
-		case 0:
-			b.WriteString(values[rnd.IntN(len(values))])
-		case 1:
-			v := values[rnd.IntN(len(values))]
-			b.WriteString(v[:rnd.IntN(len(v))])
-		case 2:
-			b.WriteString(letters(rnd, rnd.IntN(20)))
-		default:
-			b.WriteString(strings.ReplaceAll(extra, secrets.Placeholder, ""))
-		}
-	}
-	return strings.ReplaceAll(b.String(), secrets.Placeholder, "")
 }
 
 func TestRedactorHoldsBackLessThanTheLongestValue(t *testing.T) {
@@ -286,17 +196,4 @@ func TestBytesLeavesItsArgument(t *testing.T) {
 	in := []byte("a value here")
 	require.Equal(t, "[redacted] here", string(redactor(t, "a value").Bytes(in)))
 	require.Equal(t, "a value here", string(in))
-}
-
-func BenchmarkWriter(b *testing.B) {
-	var values []string
-	for i := range 50 {
-		values = append(values, fmt.Sprintf("key-%d-of-the-service-%d", i, i*7919))
-	}
-	w := redactor(b, values...).Writer(io.Discard)
-	line := []byte(strings.Repeat("level=info msg=\"request served\" path=/orders key-4 status=200\n", 64))
-	b.SetBytes(int64(len(line)))
-	for b.Loop() {
-		_, _ = w.Write(line)
-	}
 }

@@ -3,6 +3,7 @@ package secrets
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"database/sql/driver"
 	"encoding"
 	"errors"
 	"fmt"
@@ -79,11 +80,22 @@ func (v Value) MarshalText() ([]byte, error) { return []byte(Placeholder), nil }
 // MarshalBinary returns the [Placeholder]. Package encoding/gob uses it.
 func (v Value) MarshalBinary() ([]byte, error) { return []byte(Placeholder), nil }
 
+// Value refuses to be an argument of a query, with an error. Drivers would
+// otherwise store what the Value shows, and nobody would notice until it is
+// read back. Hand over what [Value.Reveal] returns. (To read one, scan into a
+// string and call [New].)
+func (v Value) Value() (driver.Value, error) { return nil, errArgument }
+
+var errArgument = errors.New("secrets: a Value is no argument of a query, because it hides itself: hand over what its Reveal returns")
+
+// escapedPlaceholder is the placeholder in a URL.
+const escapedPlaceholder = "%5bredacted%5d"
+
 // UnmarshalText makes text the secret. It returns an error that wraps
-// [ErrRedacted] if text holds the [Placeholder].
+// [ErrRedacted] if text holds the [Placeholder], as it is or as in a URL.
 func (v *Value) UnmarshalText(text []byte) error {
 	s := string(text)
-	if strings.Contains(s, Placeholder) {
+	if strings.Contains(s, Placeholder) || strings.Contains(s, "%5") && strings.Contains(strings.ToLower(s), escapedPlaceholder) {
 		return fmt.Errorf("secrets: %w", ErrRedacted)
 	}
 	*v = New(s)
@@ -97,6 +109,7 @@ var (
 	_ fmt.Formatter              = Value{}
 	_ fmt.GoStringer             = Value{}
 	_ slog.LogValuer             = Value{}
+	_ driver.Valuer              = Value{}
 	_ encoding.TextMarshaler     = Value{}
 	_ encoding.BinaryMarshaler   = Value{}
 	_ encoding.TextUnmarshaler   = (*Value)(nil)

@@ -45,6 +45,9 @@ const (
 	retryable = "github.com/hashicorp/go-retryablehttp"
 	age       = "filippo.io/age"
 	zstd      = "github.com/klauspost/compress"
+	aws       = "github.com/aws/aws-sdk-go-v2"
+	smithy    = "github.com/aws/smithy-go"
+	yaml      = "go.yaml.in/yaml/v3"
 )
 
 // places is the map. The first entry whose pattern matches counts, so a package
@@ -52,8 +55,13 @@ const (
 func places() []place {
 	return []place{
 		{pattern: ".", kind: manual},
-		{pattern: "secrets", kind: floor0},
+		{pattern: "secrets", kind: floor0, tests: []string{yaml}},
+		{pattern: "secrets/leakscan", kind: part},
+		{pattern: "secrets/source/agesource", kind: adapter, wraps: []string{age}},
+		{pattern: "secrets/source/awssecrets", kind: adapter, wraps: []string{aws, smithy}},
+		{pattern: "secrets/source/*", kind: adapter},
 		{pattern: "envconfig", kind: floor1},
+		{pattern: "envconfig/dotenv", kind: floor0},
 		{pattern: "deploy", kind: core},
 		{pattern: "backup", kind: core, wraps: []string{age, zstd}},
 		{pattern: "monitor", kind: core},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"runtime"
 	"strings"
 	"sync"
 )
@@ -116,6 +117,55 @@ func concurrent(ctx context.Context, s *source) error {
 		return fmt.Errorf("%d goroutines at a time: %w", goroutines, err)
 	}
 	return nil
+}
+
+// leavingCallers lets callers leave while others ask for the same secret. A
+// source that shares what it asks for among callers has to notice who leaves.
+func leavingCallers(ctx context.Context, s *source) error {
+	const rounds = 16
+	for range rounds {
+		for _, name := range s.names {
+			if err := leaveOne(ctx, s, name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func leaveOne(ctx context.Context, s *source, name string) error {
+	const leavers = 4
+	leaving, leave := context.WithCancelCause(ctx)
+	defer leave(nil)
+	errs := make([]error, leavers+1)
+	var begun, all sync.WaitGroup
+	begun.Add(leavers)
+	for i := range leavers {
+		all.Go(func() {
+			begun.Done()
+			v, err := s.Lookup(leaving, name)
+			if err == nil && !v.Equal(s.known[name]) {
+				errs[i] = fmt.Errorf("known secret %q: another value came to a caller who left", name)
+			}
+			if err != nil && !errors.Is(err, errEnded) {
+				errs[i] = fmt.Errorf("known secret %q: a caller left and the error does not wrap why: %s", name, s.hide(err))
+			}
+		})
+	}
+	begun.Wait()
+	runtime.Gosched() // so that one of them is the first, mostly
+	begun.Add(1)
+	all.Go(func() {
+		begun.Done()
+		if err := s.find(ctx, name); err != nil {
+			errs[leavers] = fmt.Errorf("others left: %w", err)
+		}
+	})
+	begun.Wait()
+	runtime.Gosched()
+	leave(errEnded)
+	all.Wait()
+	return errors.Join(errs...)
 }
 
 func errorsHideValues(ctx context.Context, s *source) error {

@@ -24,6 +24,8 @@
 //   - where the context has ended the error wraps its cause and is not that of
 //     a missing secret, and the source goes on for others;
 //   - many goroutines get each its own answer;
+//   - a caller who leaves takes no other along, though both ask for the same
+//     secret;
 //   - no error, and nothing that it wraps, shows a known value in any form that
 //     package fmt prints.
 //

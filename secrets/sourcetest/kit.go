@@ -65,6 +65,7 @@ func checks() []check {
 		{"exact names", exactNames},
 		{"context", endedContext},
 		{"concurrent", concurrent},
+		{"leaving callers", leavingCallers},
 		{"errors hide values", errorsHideValues},
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -36,11 +37,19 @@ type memory struct {
 	first    string          // name that was asked for
 	other    string          // name that was asked for, and another
 	seen     map[string]bool // names that were asked for
+	shared   map[string]*look
+}
+
+// look is one that callers share.
+type look struct {
+	done  chan struct{}
+	value secrets.Value
+	err   error
 }
 
 func newMemory(fault string) func() (secrets.Source, error) {
 	return func() (secrets.Source, error) {
-		m := &memory{fault: fault, known: known(), seen: map[string]bool{}}
+		m := &memory{fault: fault, known: known(), seen: map[string]bool{}, shared: map[string]*look{}}
 		m.changed.L = &m.mu
 		return m, nil
 	}
@@ -49,7 +58,7 @@ func newMemory(fault string) func() (secrets.Source, error) {
 func (m *memory) is(fault string) bool { return m.fault == fault }
 
 func (m *memory) Lookup(ctx context.Context, name string) (secrets.Value, error) {
-	v, err := m.answer(ctx, name)
+	v, err := m.share(ctx, name)
 	var plain secrets.Value
 	if err == nil {
 		return v, nil
@@ -94,6 +103,38 @@ func (m *memory) texts() []string {
 		all = append(all, v.Reveal())
 	}
 	return all
+}
+
+// share lets callers who ask for the same secret at a time share a look, which
+// takes a while and has the context of the first of them.
+func (m *memory) share(ctx context.Context, name string) (secrets.Value, error) {
+	if !m.is("a caller who leaves takes others along") && !m.is("a caller who leaves fails without its cause") {
+		return m.answer(ctx, name)
+	}
+	m.mu.Lock()
+	l := m.shared[name]
+	if l != nil {
+		m.mu.Unlock()
+		<-l.done
+		return l.value, l.err
+	}
+	l = &look{done: make(chan struct{})}
+	m.shared[name] = l
+	m.mu.Unlock()
+	select {
+	case <-ctx.Done():
+		l.err = context.Cause(ctx)
+		if m.is("a caller who leaves fails without its cause") {
+			l.err = errors.New("no answer")
+		}
+	case <-time.After(20 * time.Millisecond):
+		l.value, l.err = m.answer(context.WithoutCancel(ctx), name)
+	}
+	m.mu.Lock()
+	delete(m.shared, name)
+	m.mu.Unlock()
+	close(l.done)
+	return l.value, l.err
 }
 
 func (m *memory) answer(ctx context.Context, name string) (secrets.Value, error) {
@@ -234,6 +275,8 @@ func TestKitFailsOnBrokenSources(t *testing.T) {
 		"ended context of one fails all":              "context",
 		"value beside the error of an ended context":  "context",
 		"answers of two callers mixed up":             "concurrent",
+		"a caller who leaves takes others along":      "leaving callers",
+		"a caller who leaves fails without its cause": "leaving callers",
 		"error shows the values":                      "errors hide values",
 		"error shows a line of a value":               "errors hide values",
 		"error's fields show a value":                 "errors hide values",

@@ -11,6 +11,9 @@ import (
 // rootModule is the module at the root of the checkout.
 const rootModule = "github.com/masaruk/devops"
 
+// peersModule holds the benchmarks beside peers.
+const peersModule = "internal/bench"
+
 // plan lists the steps in the order in which they run.
 func plan(b *bench) ([]step, error) {
 	modules, err := findModules(b.root)
@@ -40,7 +43,7 @@ func plan(b *bench) ([]step, error) {
 	}
 	steps = append(steps, fuzzStep(b, "."))
 	if b.opts.exhaustive {
-		steps = append(steps, benchmarkStep(b))
+		steps = append(steps, benchmarkStep(b, "."), benchmarkStep(b, peersModule))
 	}
 	if b.opts.only != nil {
 		steps = slices.DeleteFunc(steps, func(s step) bool { return !b.opts.only.MatchString(s.name) })
@@ -84,11 +87,12 @@ func benchmarkArgs() []string {
 	return []string{"go", "test", "-run=^$", "-bench=.", "-benchtime=200ms", "-timeout=30m", "./..."}
 }
 
-// benchmarkStep runs the benchmarks; what they measured stays in the log.
-func benchmarkStep(b *bench) step {
-	return step{"benchmarks", func(ctx context.Context, log io.Writer) outcome {
+// benchmarkStep runs the benchmarks of the module in dir; what they measured
+// stays in the log.
+func benchmarkStep(b *bench, dir string) step {
+	return step{inModule("benchmarks", dir), func(ctx context.Context, log io.Writer) outcome {
 		var out bytes.Buffer
-		c := command{argv: benchmarkArgs(), dir: b.root, env: b.env(), stdout: io.MultiWriter(&out, log)}
+		c := command{argv: benchmarkArgs(), dir: filepath.Join(b.root, dir), env: b.env(), stdout: io.MultiWriter(&out, log)}
 		if err := b.exec(ctx, c, log); err != nil {
 			return result(err)
 		}

@@ -1,0 +1,5 @@
+// Package logmask measures the masking slog handler of package secrets beside
+// the plain JSON handler and what else is used to hide secrets in logs:
+//
+//	go test -run '^$' -bench . -count 5 ./logmask
+package logmask
