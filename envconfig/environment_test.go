@@ -109,14 +109,22 @@ func TestEnvironmentAsJSON(t *testing.T) {
 	env.Rules.Opaque.Names = []string{"warm-cache"}
 	raw, err := json.Marshal(env)
 	require.NoError(t, err)
-	require.JSONEq(t, `{"name":"prod","tier":"production","rules":{"opaque":{"names":["warm-cache"]}}}`, string(raw))
-	var back envconfig.Environment
-	require.NoError(t, json.Unmarshal(raw, &back))
-	require.Equal(t, env, back)
-
-	raw, err = json.Marshal(envconfig.Staging())
-	require.NoError(t, err)
-	require.JSONEq(t, `{"name":"stg","tier":"staging","rules":{"opaque":{"any":true}}}`, string(raw))
+	require.JSONEq(t, `{"name":"prod","tier":"production","rules":{
+		"payments":["live"], "debug":["off"], "rate_limits":["strict"], "feature_flags":{}, "seed_data":["none"], "mirrors":["nothing"],
+		"log_masking":["on"], "https":["on"], "secrets_in_code":["off"], "backups":["on"], "monitoring":["on"], "alerts":["on"],
+		"release":{"zero_downtime":["on"], "approval":["on"], "health":["on"], "watch":["on"], "migration_backup":["on"]},
+		"opaque":{"names":["warm-cache"]}}}`, string(raw))
+	for _, env := range []envconfig.Environment{env, envconfig.Development(), envconfig.Staging()} {
+		raw, err := json.Marshal(env)
+		require.NoError(t, err)
+		var back envconfig.Environment
+		require.NoError(t, json.Unmarshal(raw, &back))
+		require.Equal(t, env, back)
+		require.NoError(t, back.Validate())
+	}
+	for _, bad := range []string{`{"payments":"live"}`, `{"payments":[1]}`, `{"debug":{"any":true}}`} {
+		require.Error(t, json.Unmarshal([]byte(bad), new(envconfig.Rules)), bad)
+	}
 }
 
 func TestTierText(t *testing.T) {

@@ -25,6 +25,7 @@ const reportArg = "REPORT"
 // exampleRuns is how each example is run. A program that is not listed fails
 // the step, so that none is forgotten.
 var exampleRuns = []example{
+	{dir: "examples/config", args: []string{"-check"}},
 	{dir: "examples/quickstart", args: []string{"-report", reportArg}},
 }
 

@@ -1,0 +1,62 @@
+package envconfig_test
+
+import (
+	"reflect"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/masaruk/devops/envconfig"
+)
+
+// production returns the settings that production allows, all chosen.
+func production() envconfig.Settings {
+	return envconfig.Settings{
+		Payments: envconfig.PaymentsLive, Debug: envconfig.Off, RateLimits: envconfig.LimitsStrict, SeedData: envconfig.SeedNone, Mirrors: envconfig.MirrorsNothing,
+		LogMasking: envconfig.On, HTTPS: envconfig.On, SecretsInCode: envconfig.Off, Backups: envconfig.On, Monitoring: envconfig.On, Alerts: envconfig.On,
+		Release: envconfig.ReleaseSettings{ZeroDowntime: envconfig.On, Approval: envconfig.On, Health: envconfig.On, Watch: envconfig.On, MigrationBackup: envconfig.On},
+	}
+}
+
+// TestEverySettingHasItsRule: the two structs have the same fields, and each
+// setting that is left out or is none of the rule is refused by its name.
+func TestEverySettingHasItsRule(t *testing.T) {
+	prod := envconfig.Production()
+	require.NoError(t, prod.Check(production()))
+	rules, chosen := leaves(reflect.ValueOf(prod.Rules), ""), leaves(reflect.ValueOf(production()), "")
+	require.Len(t, chosen, len(rules))
+	for i := range rules {
+		require.Equal(t, rules[i].path, chosen[i].path)
+		for _, value := range []string{"", "other", "on\noff"} {
+			s := production()
+			leaves(reflect.ValueOf(&s).Elem(), "")[i].value.SetString(value)
+			err := prod.Check(s)
+			require.Equal(t, []string{"Settings." + rules[i].path}, fields(t, err), "value %q", value)
+		}
+	}
+	require.Len(t, fields(t, prod.Check(envconfig.Settings{})), len(rules), "not every violation at once")
+}
+
+func TestCheckOfSettings(t *testing.T) {
+	s := production()
+	s.FeatureFlags = []string{"new-checkout"}
+	prod := envconfig.Production()
+	require.Equal(t, []string{"Settings.FeatureFlags[0]"}, fields(t, prod.Check(s)))
+	prod.Rules.FeatureFlags.Names = []string{"new-checkout"}
+	require.NoError(t, prod.Check(s))
+	require.NoError(t, envconfig.Development().Check(envconfig.Settings{
+		Payments: envconfig.PaymentsOff, Debug: envconfig.On, RateLimits: envconfig.LimitsRelaxed, FeatureFlags: []string{"anything"},
+		SeedData: envconfig.SeedGenerated, Mirrors: envconfig.MirrorsNothing, LogMasking: envconfig.Off, HTTPS: envconfig.On, SecretsInCode: envconfig.Off,
+		Backups: envconfig.Off, Monitoring: envconfig.Off, Alerts: envconfig.Off,
+		Release: envconfig.ReleaseSettings{ZeroDowntime: envconfig.Off, Approval: envconfig.Off, Health: envconfig.Off, Watch: envconfig.Off, MigrationBackup: envconfig.Off},
+	}))
+
+	s = production()
+	s.Payments = envconfig.PaymentsSandbox
+	require.EqualError(t, envconfig.Production().Check(s),
+		`Settings.Payments: want live, got "sandbox" (rule: is one that prod allows); choose one that is allowed; where that cannot be, see Environment.Exempt`)
+	require.Equal(t, []string{"Environment"}, fields(t, envconfig.Environment{}.Check(production())))
+	lax := envconfig.Production()
+	lax.Rules.Payments = envconfig.Allow(envconfig.PaymentsSandbox)
+	require.Equal(t, []string{"Rules.Payments"}, fields(t, lax.Check(s)), "settings were checked against rules that do not hold")
+}
