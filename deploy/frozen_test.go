@@ -25,9 +25,9 @@ func TestNoRunBeginsInAFreeze(t *testing.T) {
 			return err
 		}
 		require.NoError(t, run("r1", three(&did)))
-		time.Sleep(50*time.Minute - 1)
+		time.Sleep(50*time.Minute - time.Nanosecond)
 		require.NoError(t, run("r2", three(&did)))
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		for _, wait := range []time.Duration{0, 10 * time.Minute, time.Hour - 1} {
 			time.Sleep(wait)
 			did = nil

@@ -111,7 +111,7 @@ func helperFuzz(f *testing.F) {}
 	names, err := fuzzNames(filepath.Join(root, "x_test.go"))
 	require.NoError(t, err)
 	require.Equal(t, []string{"FuzzOne", "FuzzTwo"}, names)
-	require.Equal(t, []string{"go", "test", "-run=^$", "-fuzz=^FuzzOne$", "-fuzztime=3s", "x"}, fuzzArgs(fuzzTarget{"x", "FuzzOne"}, false))
+	require.Equal(t, []string{"go", "test", "-run=^$", "-fuzz=^FuzzOne$", "-fuzztime=3s", "x", "-args", "-test.fuzzcachedir=c"}, fuzzArgs(fuzzTarget{"x", "FuzzOne"}, "c", false))
 }
 
 func TestFuzzingWithoutExecutionsFails(t *testing.T) {

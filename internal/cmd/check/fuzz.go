@@ -10,6 +10,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -20,13 +21,14 @@ import (
 // fuzzTarget is a fuzz function of a package.
 type fuzzTarget struct{ pkg, name string }
 
-// fuzzArgs is the command line that fuzzes one target.
-func fuzzArgs(t fuzzTarget, exhaustive bool) []string {
+// fuzzArgs is the command line that fuzzes one target. What earlier runs found
+// interesting is left aside: to run it all again would take the time away.
+func fuzzArgs(t fuzzTarget, cache string, exhaustive bool) []string {
 	length := "3s"
 	if exhaustive {
 		length = "30s"
 	}
-	return []string{"go", "test", "-run=^$", "-fuzz=^" + t.name + "$", "-fuzztime=" + length, t.pkg}
+	return []string{"go", "test", "-run=^$", "-fuzz=^" + t.name + "$", "-fuzztime=" + length, t.pkg, "-args", "-test.fuzzcachedir=" + cache}
 }
 
 // fuzzStep fuzzes every target of the module in dir for a short while. A target
@@ -55,9 +57,14 @@ func fuzzStep(b *bench, dir string) step {
 
 // fuzz runs one target. Success without a single execution is a failure.
 func (b *bench) fuzz(ctx context.Context, log io.Writer, dir string, t fuzzTarget) (execs int, err error) {
+	cache, err := os.MkdirTemp("", "devops-fuzz-")
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(cache)) }()
 	var out bytes.Buffer
 	c := command{
-		argv: fuzzArgs(t, b.opts.exhaustive), dir: filepath.Join(b.root, dir), env: b.env(),
+		argv: fuzzArgs(t, cache, b.opts.exhaustive), dir: filepath.Join(b.root, dir), env: b.env(),
 		stdout: io.MultiWriter(&out, log),
 	}
 	if err := b.exec(ctx, c, log); err != nil {
