@@ -28,18 +28,19 @@ type Description struct {
 
 // StepDescription is a step as data, in the order the steps run in.
 type StepDescription struct {
-	Name     string             `json:"name"`
-	Kind     Kind               `json:"kind,omitempty"`
-	Needs    []string           `json:"needs,omitempty"`
-	Provides []string           `json:"provides,omitempty"`
-	Binds    []string           `json:"binds,omitempty"`
-	When     *When              `json:"when,omitempty"`
-	Do       *ActionDescription `json:"do"`
-	Undo     *ActionDescription `json:"undo,omitempty"`
-	Verify   *ActionDescription `json:"verify,omitempty"`
-	InFlight InFlight           `json:"in_flight,omitempty"`
-	Timeout  time.Duration      `json:"timeout,omitempty"`
-	Retry    *Retry             `json:"retry,omitempty"`
+	Name       string             `json:"name"`
+	Kind       Kind               `json:"kind,omitempty"`
+	ExpandOnly bool               `json:"expand_only,omitempty"`
+	Needs      []string           `json:"needs,omitempty"`
+	Provides   []string           `json:"provides,omitempty"`
+	Binds      []string           `json:"binds,omitempty"`
+	When       *When              `json:"when,omitempty"`
+	Do         *ActionDescription `json:"do"`
+	Undo       *ActionDescription `json:"undo,omitempty"`
+	Verify     *ActionDescription `json:"verify,omitempty"`
+	InFlight   InFlight           `json:"in_flight,omitempty"`
+	Timeout    time.Duration      `json:"timeout,omitempty"`
+	Retry      *Retry             `json:"retry,omitempty"`
 }
 
 // ActionDescription is an action as data.
@@ -83,7 +84,7 @@ func (p Plan) Describe() (Description, error) {
 func (p Plan) describeStep(i int, index map[string]int) (StepDescription, error) {
 	s := p.Steps[i]
 	d := StepDescription{
-		Name: s.Name, Kind: s.Kind, Provides: s.Provides, Binds: s.Binds,
+		Name: s.Name, Kind: s.Kind, ExpandOnly: s.ExpandOnly, Provides: s.Provides, Binds: s.Binds,
 		InFlight: s.InFlight, Timeout: s.Timeout,
 	}
 	of, _ := p.needs(i, index)
@@ -183,6 +184,9 @@ func (d Description) String() string {
 		fmt.Fprintf(&b, "%3d. %s", i+1, s.Name)
 		if s.Kind != "" {
 			fmt.Fprintf(&b, " [%s]", s.Kind)
+		}
+		if s.ExpandOnly {
+			b.WriteString(" only adds")
 		}
 		if len(s.Needs) > 0 {
 			fmt.Fprintf(&b, " after %s", strings.Join(s.Needs, ", "))

@@ -44,6 +44,11 @@
 // A step is not undone while one that needed it could not be. Every failure of the way back is kept beside the first
 // cause.
 //
+// The environment's rules read the Kind of the steps: production wants an
+// approval before the switch, a health condition about it, a watch after it,
+// failed requests counted meanwhile, and a backup before a migration that is not
+// ExpandOnly. Validate reports what is missing.
+//
 // A step with a condition ([When]) on an output is left out where that does not
 // hold, and those that need it run all the same.
 //

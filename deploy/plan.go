@@ -11,21 +11,25 @@ import (
 )
 
 // Kind says what a step is for. Rules of the environment and people who read
-// a description go by it; the engine treats all kinds alike.
+// a description go by it, and a [Freeze] by [KindSwitch]; the engine treats all
+// other kinds alike, also those that are not listed here.
 type Kind string
 
 // The kinds that the library's own plans use.
 const (
-	KindBuild   Kind = "build"
-	KindTest    Kind = "test"
-	KindPlace   Kind = "place"
-	KindStart   Kind = "start"
-	KindHealth  Kind = "health"
-	KindMigrate Kind = "migrate"
-	KindSwitch  Kind = "switch"
-	KindWatch   Kind = "watch"
-	KindRecord  Kind = "record"
-	KindCleanup Kind = "cleanup"
+	KindBuild    Kind = "build"
+	KindTest     Kind = "test"
+	KindApproval Kind = "approval"
+	KindBackup   Kind = "backup"
+	KindNotify   Kind = "notify"
+	KindPlace    Kind = "place"
+	KindStart    Kind = "start"
+	KindHealth   Kind = "health"
+	KindMigrate  Kind = "migrate"
+	KindSwitch   Kind = "switch"
+	KindWatch    Kind = "watch"
+	KindRecord   Kind = "record"
+	KindCleanup  Kind = "cleanup"
 )
 
 // InFlight says what to do with a step whose intent is in the log and whose
@@ -78,6 +82,9 @@ type Step struct {
 	// Name is unique in the plan: letters, digits, ".", "_" and "-".
 	Name string
 	Kind Kind
+	// ExpandOnly says of a step of [KindMigrate] that it only adds, so that
+	// the old release can live with it: production asks for no backup then.
+	ExpandOnly bool
 	// Needs names the steps that must be done before this one. Nil means the
 	// step before it in the plan; an empty slice that is not nil means none.
 	Needs []string
@@ -182,6 +189,7 @@ func (p Plan) validateAt(t time.Time) error {
 		errs = append(errs, err)
 	} else {
 		errs = append(errs, p.validateBinds()...)
+		errs = append(errs, p.validateRules()...)
 	}
 	errs = append(errs, p.validateActions()...)
 	if len(errs) == 0 {
@@ -205,6 +213,9 @@ func (p Plan) validateSteps() []error {
 		}
 		if s.Do == nil {
 			errs = append(errs, fmt.Errorf("%s: Do is nil", at))
+		}
+		if s.ExpandOnly && s.Kind != KindMigrate {
+			errs = append(errs, fmt.Errorf("%s: ExpandOnly is for steps of kind %q", at, KindMigrate))
 		}
 		if s.Timeout < 0 {
 			errs = append(errs, fmt.Errorf("%s: Timeout %s is negative", at, s.Timeout))
