@@ -46,6 +46,7 @@ const (
 	age       = "filippo.io/age"
 	zstd      = "github.com/klauspost/compress"
 	aws       = "github.com/aws/aws-sdk-go-v2"
+	pgx       = "github.com/jackc/pgx/v5"
 	smithy    = "github.com/aws/smithy-go"
 	yaml      = "go.yaml.in/yaml/v3"
 )
@@ -78,6 +79,8 @@ func places() []place {
 		{pattern: "monitor/sinktest", kind: kit},
 
 		{pattern: "deploy/executor/*", kind: adapter},
+		{pattern: "deploy/runlog/pglog", kind: adapter, wraps: []string{pgx}},
+		{pattern: "deploy/runlog/s3log", kind: adapter, wraps: []string{aws, smithy}},
 		{pattern: "deploy/runlog/*", kind: adapter},
 		{pattern: "deploy/node/*", kind: adapter},
 		{pattern: "deploy/step/*", kind: adapter},
