@@ -1,0 +1,3 @@
+// Package engine measures what the deploy engine costs beside a plain loop
+// that has the same effects.
+package engine
