@@ -1,0 +1,606 @@
+package approval_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/masaruk/devops/deploy"
+	"github.com/masaruk/devops/deploy/approval"
+	"github.com/masaruk/devops/envconfig"
+)
+
+func TestARunPassesOnceEachQuorumIsReached(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		co := newCompany(t, newMemory(), nil)
+		done := co.start(t.Context(), "r1")
+		synctest.Wait()
+		r := co.request("r1")
+		require.Equal(t, "ada@example.com", r.Initiator)
+		require.Equal(t, `"sha256:aa"`, string(r.Outputs["digest"]))
+		require.Equal(t, r.PlanDigest, r.Plan.Digest())
+		require.Contains(t, r.String(), "approval.Gate")
+
+		require.NoError(t, co.vote(r, approval.Ballot{By: ben, Verdict: approval.Approve, Comment: " looks good "}))
+		synctest.Wait()
+		require.Empty(t, done, "one of two quorums is not enough")
+		require.NoError(t, co.vote(r, yes(cleo)))
+		e := <-done
+		require.NoError(t, e.err)
+		require.EqualValues(t, 1, co.released.Load())
+		p := passed(t, e.rep)
+		require.Equal(t, []string{"ben@example.com as ops", "cleo@example.com as qa"}, ids(p))
+		require.Equal(t, "looks good", p.By[0].Comment)
+		require.Equal(t, r.Digest(), p.Request)
+		require.ErrorIs(t, co.vote(r, no(cleo, "too late")), approval.ErrClosed)
+	})
+}
+
+func TestOnePersonFillsOneSeat(t *testing.T) {
+	co := newCompany(t, newMemory(), nil)
+	co.policy.Quorums = []approval.Quorum{{Role: "ops", N: 2}, {Role: "qa"}}
+	r := co.leave("r1")
+	require.NoError(t, co.vote(r, yes(dana)))
+	for _, spelt := range []string{"dana@example.com", "DANA@Example.com", " dana@example.com ", "Dana D. <Dana@example.com>", "dana @example.com"} {
+		again := dana
+		again.ID = spelt
+		require.ErrorIs(t, co.vote(r, yes(again)), approval.ErrVoted, spelt)
+	}
+	s, err := co.desk.Request(t.Context(), co.ref(), r.Digest())
+	require.NoError(t, err)
+	require.Equal(t, approval.Waiting, s.State, "dana has both roles and is one person")
+	require.Len(t, s.Votes, 1)
+	require.NoError(t, co.vote(r, yes(ben)))
+	require.NoError(t, co.vote(r, yes(cleo)))
+	e := co.outcome("r1")
+	require.NoError(t, e.err)
+	require.Equal(t, []string{"dana@example.com as ops", "ben@example.com as ops", "cleo@example.com as qa"}, ids(passed(t, e.rep)))
+}
+
+func TestWhoeverStartsARunDoesNotApproveIt(t *testing.T) {
+	spellings := []string{"ada@example.com", "ADA@EXAMPLE.COM", "\tada@example.com ", "a d a@example.com", "Ada <Ada@Example.com>", "<ada@example.com>"}
+	for _, initiator := range spellings {
+		co := newCompany(t, newMemory(), nil)
+		co.initiator = initiator
+		r := co.leave("r1")
+		for _, spelt := range spellings {
+			who := ada
+			who.ID = spelt
+			require.ErrorIs(t, co.vote(r, yes(who)), approval.ErrSelf, "%q started, %q approves", initiator, spelt)
+		}
+		require.Empty(t, bodies(t, co.log, co.stream(), "voted"))
+		require.NoError(t, co.vote(r, no(approval.Identity{ID: ada.ID}, "I called it off")), "whatever the roles")
+		require.ErrorIs(t, co.outcome("r1").err, approval.ErrRefused)
+	}
+	co := newCompany(t, newMemory(), nil)
+	co.policy.AllowSelf = true
+	require.NoError(t, co.vote(co.leave("r1"), yes(ada)))
+}
+
+func TestAnInitiatorThatIdentifiesNobodyIsRefused(t *testing.T) {
+	for _, initiator := range []string{"", " ", "\u0430da@example.com", "ada\u200b@example.com", "ci with [redacted]"} {
+		co := newCompany(t, newMemory(), nil)
+		co.initiator = initiator
+		e := co.outcome("r1")
+		require.ErrorContains(t, e.err, "set deploy.Options.Initiator", "%q", initiator)
+		require.Zero(t, co.released.Load())
+	}
+}
+
+func TestWhoHasNoSeatDoesNotVote(t *testing.T) {
+	co := newCompany(t, newMemory(), nil)
+	co.policy.Quorums = []approval.Quorum{{Role: "ops", From: []string{"Ben@example.com", "dana@example.com"}}}
+	r := co.leave("r1")
+	noRole := approval.Identity{ID: ben.ID}
+	for _, who := range []approval.Identity{guest, cleo, noRole, {ID: "eve@example.com", Roles: []string{"ops"}}} {
+		require.ErrorIs(t, co.vote(r, yes(who)), approval.ErrRole, who)
+		require.ErrorIs(t, co.vote(r, no(who, "")), approval.ErrRole, who)
+	}
+	for _, id := range []string{"", "b\u0435n@example.com", strings.Repeat("b", 300)} {
+		require.ErrorIs(t, co.vote(r, yes(approval.Identity{ID: id, Roles: []string{"ops"}})), approval.ErrIdentity)
+	}
+	require.NoError(t, co.vote(r, yes(ben)))
+	require.NoError(t, co.outcome("r1").err)
+}
+
+// A second desk shares the log and does not wake the gate, so both votes are
+// there when it looks.
+func TestARefusalWins(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		co := newCompany(t, newMemory(), &approval.Options{Poll: time.Minute})
+		other := newCompany(t, co.log, nil)
+		done := co.start(t.Context(), "r1")
+		synctest.Wait()
+		r := other.request("r1")
+		require.NoError(t, other.vote(r, yes(ben)))
+		require.NoError(t, other.vote(r, yes(cleo)))
+		require.NoError(t, other.vote(r, no(ben, "I saw something")), "also of somebody who approved")
+		require.ErrorIs(t, other.vote(r, yes(dana)), approval.ErrClosed)
+		e := <-done
+		require.ErrorIs(t, e.err, approval.ErrRefused)
+		require.ErrorContains(t, e.err, "Ben (ben@example.com): I saw something")
+		require.Equal(t, deploy.Undone, e.rep.Outcome)
+		require.Zero(t, co.released.Load())
+	})
+}
+
+func TestAtTheInstantOfTheDeadlineNothingPasses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		co := newCompany(t, newMemory(), &approval.Options{Poll: time.Hour})
+		co.policy.Within = 10 * time.Minute
+		other := newCompany(t, co.log, nil)
+		done := co.start(t.Context(), "r1")
+		synctest.Wait()
+		r := other.request("r1")
+		require.Equal(t, 10*time.Minute, r.Deadline.Sub(r.Opened))
+		time.Sleep(time.Until(r.Deadline) - 1)
+		require.NoError(t, other.vote(r, yes(ben)))
+		require.NoError(t, other.vote(r, yes(cleo)))
+		time.Sleep(time.Nanosecond)
+		require.Zero(t, time.Until(r.Deadline))
+		require.ErrorIs(t, other.vote(r, yes(dana)), approval.ErrExpired)
+		e := <-done
+		require.ErrorIs(t, e.err, approval.ErrExpired, "the gate looks at the deadline, when it is too late")
+		require.Zero(t, time.Until(r.Deadline), "it does not wait longer")
+		require.Zero(t, co.released.Load())
+	})
+}
+
+func TestWhatWasApprovedBeforeTheDeadlineDoesNotPassAfterIt(t *testing.T) {
+	for _, late := range []time.Duration{-1, 0, time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			co := newCompany(t, newMemory(), nil)
+			r := co.leave("r1")
+			require.NoError(t, co.vote(r, yes(ben)))
+			require.NoError(t, co.vote(r, yes(cleo)))
+			time.Sleep(time.Until(r.Deadline) + late)
+			e := co.outcome("r1")
+			if late < 0 {
+				require.NoError(t, e.err)
+				return
+			}
+			require.ErrorIs(t, e.err, approval.ErrExpired)
+			require.Zero(t, co.released.Load())
+		})
+	}
+}
+
+func TestWaitingSurvivesARestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		co := newCompany(t, newMemory(), nil)
+		r := co.leave("r1")
+		time.Sleep(time.Hour)
+		require.Equal(t, r.Digest(), co.leave("r1").Digest(), "the deadline does not move")
+		require.NoError(t, co.vote(r, yes(ben)))
+		require.ErrorIs(t, co.vote(r, yes(ben)), approval.ErrVoted)
+
+		again := newCompany(t, co.log, nil) // another process
+		done := again.start(t.Context(), "r1")
+		synctest.Wait()
+		require.NoError(t, co.vote(r, yes(cleo)))
+		e := <-done
+		require.NoError(t, e.err)
+		require.Len(t, passed(t, e.rep).By, 2)
+		require.Len(t, bodies(t, co.log, co.stream(), "opened"), 1)
+		require.Len(t, bodies(t, co.log, co.stream(), "voted"), 2)
+		require.Len(t, bodies(t, co.log, co.stream(), "closed"), 1)
+	})
+}
+
+// Both votes on a request of the first run are put where the second looks, by
+// somebody who can write the log.
+func TestVotesCannotBeReplayed(t *testing.T) {
+	for name, change := range map[string]func(*company){
+		"run":         func(*company) {},
+		"plan":        func(co *company) { co.note = "something else" },
+		"output":      func(co *company) { co.artefact = "sha256:bb" },
+		"policy":      func(co *company) { co.policy.Within = time.Hour },
+		"initiator":   func(co *company) { co.initiator = "eve@example.com" },
+		"environment": func(co *company) { co.env = envconfig.Development() },
+		"service":     func(co *company) { co.service = "web" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				log := newMemory()
+				first := newCompany(t, log, nil)
+				r := first.leave("r1")
+				require.NoError(t, first.vote(r, yes(ben)))
+				require.NoError(t, first.vote(r, yes(cleo)))
+				require.NoError(t, first.outcome("r1").err)
+				old := bodies(t, log, first.stream(), "voted")
+				require.Len(t, old, 2)
+				if name != "run" {
+					log = newMemory() // so that the run can have the same id
+				}
+
+				second := newCompany(t, log, &approval.Options{Poll: time.Hour})
+				change(second)
+				id := map[bool]deploy.RunID{true: "r2", false: "r1"}[name == "run"]
+				s := second.leave(id)
+				require.NotEqual(t, r.Digest(), s.Digest())
+				for _, body := range old {
+					forge(t, log, second.stream(), body)
+				}
+				e := second.outcome(id)
+				require.ErrorIs(t, e.err, approval.ErrExpired)
+				require.Zero(t, second.released.Load())
+				require.ErrorIs(t, second.vote(r, yes(ben)), map[bool]error{true: approval.ErrExpired, false: errNotExist}[name == "run"])
+			})
+		})
+	}
+}
+
+func TestWhatNobodySignedDoesNotCount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := newMemory()
+		co := newCompany(t, log, nil)
+		r := co.leave("r1")
+		require.NoError(t, co.vote(r, yes(ben)))
+		vote := bodies(t, log, co.stream(), "voted")[0]
+		opened := bodies(t, log, co.stream(), "opened")[0]
+		forgeries := []string{
+			strings.ReplaceAll(string(vote), "ben@", "cleo@"),
+			strings.ReplaceAll(strings.ReplaceAll(string(vote), "ben@", "cleo@"), `"key":"desk"`, `"key":"other"`),
+			strings.ReplaceAll(strings.ReplaceAll(string(vote), "ben@", "cleo@"), `"key":"desk",`, ``),
+			strings.ReplaceAll(string(vote), `["ops"]`, `["qa"]`),
+			strings.Replace(string(vote), `"kind":"voted"`, `"kind":"closed"`, 1),
+			strings.Replace(string(opened), `"kind":"opened"`, `"kind":"voted"`, 1),
+			strings.ReplaceAll(string(opened), `"initiator":"ada@`, `"initiator":"eve@`),
+			fmt.Sprintf(`{"kind":"closed","statement":{"v":1,"request":%q,"state":"approved"},"key":"desk","sig":"AAAA"}`, r.Digest()),
+			`{"kind":"of tomorrow","statement":{},"sig":""}`,
+		}
+		for _, f := range forgeries {
+			require.True(t, json.Valid([]byte(f)), f)
+			require.NotContains(t, []string{string(vote), string(opened)}, f, "nothing was changed")
+			forge(t, log, co.stream(), json.RawMessage(f))
+		}
+		forge(t, log, co.stream(), vote) // again
+		s, err := co.desk.Request(t.Context(), co.ref(), r.Digest())
+		require.NoError(t, err)
+		require.Len(t, s.Votes, 1)
+		require.True(t, s.Open)
+		for other, err := range co.desk.Requests(t.Context(), co.ref()) {
+			require.NoError(t, err)
+			require.Equal(t, r.Digest(), other.Digest, "nobody has opened another")
+		}
+		require.NoError(t, co.vote(r, yes(cleo)))
+		require.NoError(t, co.outcome("r1").err)
+	})
+}
+
+func TestAVoteThatIsAddedAfterTheGateHasPassedDoesNotCount(t *testing.T) {
+	log := newMemory()
+	co := newCompany(t, log, approvers())
+	r := co.leave("r1")
+	require.NoError(t, co.vote(r, yes(ben)))
+	require.NoError(t, co.vote(r, yes(cleo)))
+	copied := &memory{streams: map[string][][]byte{co.stream(): log.streams[co.stream()]}}
+	require.NoError(t, newCompany(t, copied, approvers()).vote(r, no(dana, "")))
+	refusal := bodies(t, copied, co.stream(), "voted")[2]
+	require.NoError(t, co.outcome("r1").err)
+	forge(t, log, co.stream(), refusal)
+	s, err := co.desk.Request(t.Context(), co.ref(), r.Digest())
+	require.NoError(t, err)
+	require.Equal(t, approval.Approved, s.State)
+	require.Len(t, s.Votes, 2)
+}
+
+func TestAnAppendThatWasLostAndWasNot(t *testing.T) {
+	log := newMemory()
+	co := newCompany(t, log, nil)
+	r := co.leave("r1")
+	log.lose = errors.New("connection reset")
+	require.NoError(t, co.vote(r, yes(ben)), "it is there")
+	log.lose = nil
+	tries := 0
+	log.fail = func(op, _ string) error {
+		if op == "append" {
+			tries++
+			return errors.New("disk full")
+		}
+		return nil
+	}
+	require.ErrorContains(t, co.vote(r, yes(cleo)), "disk full")
+	require.Equal(t, 1, tries)
+	log.fail = nil
+	require.NoError(t, co.vote(r, yes(cleo)))
+	require.Len(t, bodies(t, log, co.stream(), "voted"), 2)
+}
+
+func TestAPlanThatIsTooLongForARecordIsNotKept(t *testing.T) {
+	co := newCompany(t, newMemory(), nil)
+	for _, name := range []string{"more", "even-more"} {
+		co.more = append(co.more, deploy.Step{Name: name, InFlight: deploy.Repeat, Do: &says{strings.Repeat(name, 600<<10/len(name))}})
+	}
+	r := co.leave("r1")
+	require.Nil(t, r.Plan)
+	require.Contains(t, r.String(), "not kept here")
+	require.NoError(t, co.vote(r, yes(ben)))
+}
+
+// says does nothing.
+type says struct{ Text string }
+
+func (s *says) Spec() any { return s }
+
+func (*says) Run(context.Context, *deploy.Call) error { return nil }
+
+func TestALogThatWasEditedStopsTheRun(t *testing.T) {
+	log := newMemory()
+	co := newCompany(t, log, nil)
+	r := co.leave("r1")
+	require.NoError(t, co.vote(r, no(ben, "")))
+	log.streams[co.stream()] = append(log.streams[co.stream()][:1:1], []byte(strings.Replace(string(log.streams[co.stream()][1]), "refuse", "approve", 1)))
+	fresh := newCompany(t, log, nil)
+	require.ErrorContains(t, fresh.outcome("r1").err, "edited")
+}
+
+func TestAnotherRunSupersedesTheRequest(t *testing.T) {
+	co := newCompany(t, newMemory(), nil)
+	r := co.leave("r1")
+	require.NoError(t, co.vote(r, yes(ben)))
+	require.NoError(t, co.runner.Decide(t.Context(), deploy.Ref{Service: "api", Environment: co.env.Name, Run: "r1"}, "",
+		deploy.Decision{Answer: deploy.AnswerUndo, By: "ada"}))
+	require.Error(t, co.outcome("r1").err)
+	next := co.leave("r2")
+	require.ErrorIs(t, co.vote(r, yes(cleo)), approval.ErrClosed)
+	require.NoError(t, co.vote(next, yes(cleo)))
+	s, err := co.desk.Request(t.Context(), co.ref(), r.Digest())
+	require.NoError(t, err)
+	require.Equal(t, approval.Superseded, s.State)
+}
+
+func TestAPlanThatIsOverriddenIsApprovedAnew(t *testing.T) {
+	co := newCompany(t, newMemory(), nil)
+	r := co.leave("r1")
+	require.NoError(t, co.vote(r, yes(ben)))
+	require.NoError(t, co.vote(r, yes(cleo)))
+	override := func(note string) {
+		co.note = note
+		digest, err := co.plan().Digest()
+		require.NoError(t, err)
+		ref := co.ref()
+		ref.Run = "r1"
+		require.NoError(t, co.runner.Decide(t.Context(), ref, "", deploy.Decision{Answer: deploy.AnswerOverride, Digest: digest, By: "ada"}))
+	}
+	override("another build")
+	anew := co.leave("r1")
+	require.NotEqual(t, r.Digest(), anew.Digest())
+	require.ErrorIs(t, co.vote(r, no(dana, "")), approval.ErrClosed)
+	override("")
+	back := co.leave("r1")
+	require.NotEqual(t, r.Digest(), back.Digest(), "what was approved before does not come back")
+	override("another build")
+	anew = co.leave("r1")
+	require.NoError(t, co.vote(anew, yes(ben)))
+	require.NoError(t, co.vote(anew, yes(cleo)))
+	require.NoError(t, co.outcome("r1").err)
+}
+
+func TestTheGateShowsThePlanThatRunsOrNone(t *testing.T) {
+	log := newMemory()
+	co := newCompany(t, log, nil)
+	runner, err := deploy.New(log, &deploy.Options{Initiator: "ada@example.com", Executable: "sha256:test"})
+	require.NoError(t, err)
+	wrong := co.plan()
+	gate, err := co.desk.Gate(runner, approval.Policy{Quorums: []approval.Quorum{{}}}, &approval.GateOptions{Plan: wrong.Describe})
+	require.NoError(t, err)
+	_, err = runner.Run(t.Context(), "r1", deploy.Plan{Service: "api", Env: co.env, Steps: []deploy.Step{gate.Step("approve")}})
+	require.ErrorContains(t, err, "give the gate the plan that it is part of")
+	require.Empty(t, bodies(t, log, co.stream(), "opened"))
+
+	co.withoutPlan = true
+	r := co.leave("r2")
+	require.Nil(t, r.Plan)
+	require.Contains(t, r.String(), r.PlanDigest)
+}
+
+func TestTheGateOutlastsALogThatFailsForAWhile(t *testing.T) {
+	const flaps = 100 // four failures, a success, and so on
+	for _, failures := range []int{4, 5, flaps} {
+		synctest.Test(t, func(t *testing.T) {
+			log := newMemory()
+			co := newCompany(t, log, nil)
+			done := co.start(t.Context(), "r1")
+			synctest.Wait()
+			r := co.request("r1")
+			left := failures
+			log.mu.Lock()
+			log.fail = func(op, stream string) error {
+				if left == 0 || stream != co.stream() {
+					return nil
+				}
+				left--
+				if failures == flaps && left%5 == 0 {
+					return nil
+				}
+				return errors.New("disk on fire")
+			}
+			log.mu.Unlock()
+			time.Sleep(time.Hour)
+			synctest.Wait()
+			if failures == 5 {
+				require.ErrorContains(t, (<-done).err, "disk on fire")
+				return
+			}
+			require.NoError(t, co.vote(r, yes(ben)))
+			require.NoError(t, co.vote(r, yes(cleo)))
+			require.NoError(t, (<-done).err)
+		})
+	}
+}
+
+func TestManyVoteAtTheSameTime(t *testing.T) {
+	co := newCompany(t, newMemory(), &approval.Options{Poll: 10 * time.Millisecond})
+	co.policy.Quorums = []approval.Quorum{{Role: "ops", N: 10}}
+	done := co.start(t.Context(), "r1")
+	<-co.opened
+	r := co.request("r1")
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	counted := map[string]int{}
+	for range 3 { // desks
+		desk := newCompany(t, co.log, nil)
+		for n := range 10 {
+			all.Go(func() {
+				who := approval.Identity{ID: fmt.Sprintf("p%d@example.com", n), Roles: []string{"ops"}}
+				err := desk.vote(r, yes(who))
+				mu.Lock()
+				defer mu.Unlock()
+				if err == nil {
+					counted[who.ID]++
+				} else if !errors.Is(err, approval.ErrVoted) && !errors.Is(err, approval.ErrClosed) {
+					t.Error(err)
+				}
+			})
+		}
+	}
+	all.Wait()
+	e := <-done
+	require.NoError(t, e.err)
+	require.Len(t, passed(t, e.rep).By, 10)
+	require.Len(t, counted, 10)
+	for who, n := range counted {
+		require.Equal(t, 1, n, who)
+	}
+	require.Len(t, bodies(t, co.log, co.stream(), "voted"), 10)
+}
+
+// A vote that was taken before the gate passed was counted by it: either the
+// run failed, or the refusal was told that it came too late.
+func TestARefusalThatIsTakenIsHeard(t *testing.T) {
+	for range 20 {
+		co := newCompany(t, newMemory(), &approval.Options{Poll: time.Millisecond})
+		co.policy.Quorums = []approval.Quorum{{Role: "ops"}}
+		done := co.start(t.Context(), "r1")
+		<-co.opened
+		r := co.request("r1")
+		other := newCompany(t, co.log, nil)
+		refused := make(chan error, 1)
+		go func() { refused <- other.vote(r, no(dana, "")) }()
+		approved := co.vote(r, yes(ben))
+		e, err := <-done, <-refused
+		if err == nil {
+			require.ErrorIs(t, e.err, approval.ErrRefused)
+		} else {
+			require.ErrorIs(t, err, approval.ErrClosed)
+			require.NoError(t, approved)
+			require.NoError(t, e.err)
+		}
+	}
+}
+
+func TestSeatsAreFilledAsWellAsPossible(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	for range 300 {
+		var p approval.Policy
+		for range 1 + random.IntN(3) {
+			p.Quorums = append(p.Quorums, approval.Quorum{N: 1 + random.IntN(2), Role: string(rune('a' + random.IntN(3)))})
+		}
+		var people []approval.Identity
+		for n := range random.IntN(5) {
+			who := approval.Identity{ID: fmt.Sprint("p", n)}
+			for _, role := range []string{"a", "b", "c"} {
+				if random.IntN(2) == 0 {
+					who.Roles = append(who.Roles, role)
+				}
+			}
+			people = append(people, who)
+		}
+		var seats []string
+		for _, q := range p.Quorums {
+			for range q.N {
+				seats = append(seats, q.Role)
+			}
+		}
+		got, used := 0, map[int]bool{}
+		for i, filled := range approval.Seated(p, people) {
+			require.LessOrEqual(t, len(filled), p.Quorums[i].N)
+			for _, n := range filled {
+				require.False(t, used[n], "one person in two seats")
+				require.Contains(t, people[n].Roles, p.Quorums[i].Role)
+				used[n] = true
+				got++
+			}
+		}
+		require.Equal(t, most(seats, people, map[int]bool{}), got, "%v %v", p.Quorums, people)
+	}
+}
+
+// most tries everything.
+func most(seats []string, people []approval.Identity, used map[int]bool) int {
+	if len(seats) == 0 {
+		return 0
+	}
+	best := most(seats[1:], people, used)
+	for n, who := range people {
+		for _, role := range who.Roles {
+			if role == seats[0] && !used[n] {
+				used[n] = true
+				best = max(best, 1+most(seats[1:], people, used))
+				used[n] = false
+			}
+		}
+	}
+	return best
+}
+
+func TestNewGateListsEveryProblemOfThePolicy(t *testing.T) {
+	co := newCompany(t, newMemory(), nil)
+	_, err := co.desk.Gate(fakeRuns{}, approval.Policy{
+		Within: -1, Outputs: []string{"a", "a", ""}, Provides: "x",
+		Quorums: []approval.Quorum{{N: -1}, {N: 3, From: []string{"a@b", "A@b"}}, {Role: "x\x1b"}, {N: 11}},
+	}, nil)
+	for _, want := range []string{"Within", "Outputs[1]", "Outputs[2]", "Quorums[0]", "Quorums[1]", "From[1]", "3 of 2", "Quorums[2]", "more than 10"} {
+		require.ErrorContains(t, err, want)
+	}
+	_, err = co.desk.Gate(nil, approval.Policy{Quorums: []approval.Quorum{{}}}, nil)
+	require.ErrorContains(t, err, "runs is nil")
+	_, err = approval.New(nil, deploy.SigningKey{Name: "x"}, &approval.Options{
+		Poll: -1, Desks: []deploy.VerifyingKey{{}}, Approvers: []approval.Approver{{}},
+	})
+	for _, want := range []string{"log is nil", "key: it has 0", `key 0 of a desk, ""`, "Approvers[0]:", "Approvers[0].Key", "Poll"} {
+		require.ErrorContains(t, err, want)
+	}
+}
+
+type fakeRuns struct{}
+
+func (fakeRuns) Report(context.Context, deploy.Ref) (*deploy.Report, error) { return nil, errNotExist }
+
+func TestTheSpecHoldsWhatDecidesAndThePreviewAsksNobody(t *testing.T) {
+	co := newCompany(t, newMemory(), &approval.Options{Approvers: []approval.Approver{{Identity: ben, Key: public("ben")}}})
+	digest := func(change func(*company)) string {
+		c := newCompany(t, newMemory(), nil)
+		c.desk, c.policy = co.desk, co.policy
+		change(c)
+		d, err := c.plan().Digest()
+		require.NoError(t, err)
+		return d
+	}
+	same := digest(func(*company) {})
+	require.Equal(t, same, digest(func(c *company) { c.policy.Within = 24 * time.Hour }), "the default, spelt out")
+	for _, change := range []func(*company){
+		func(c *company) { c.policy.Within = time.Hour },
+		func(c *company) { c.policy.AllowSelf = true },
+		func(c *company) { c.policy.Quorums = c.policy.Quorums[:1] },
+		func(c *company) { c.desk = newCompany(t, newMemory(), nil).desk },
+	} {
+		require.NotEqual(t, same, digest(change))
+	}
+	lines, err := co.plan().Preview()
+	require.NoError(t, err)
+	require.Contains(t, fmt.Sprint(lines), "wait at most 24h0m0s for the approval of 1 of role ops and 1 of role qa")
+	require.Empty(t, bodies(t, co.log, co.stream(), "opened"))
+}
