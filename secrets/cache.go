@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -32,9 +33,9 @@ type CacheOptions struct {
 	// while the source fails; 0 means 24 hours, negative that none stands in.
 	MaxAge time.Duration
 	// Overlap is how long [Pair.Previous] gives the value before the current
-	// one, from when the cache saw the change; 0 means twice the TTL,
-	// negative that there is none. Whoever signs may do so with the earlier value for a TTL,
-	// and what was signed is under way for some time.
+	// one, from when the cache saw the change; 0 means twice the TTL, negative
+	// that there is none. Whoever signs may do so with the earlier value for a
+	// TTL, and what was signed is under way for some time.
 	Overlap time.Duration
 	// Timeout ends a look at the source; 0 means 30 seconds, negative that
 	// nothing does.
@@ -106,7 +107,7 @@ func NewCache(from Source, opts *CacheOptions) (*Cache, error) {
 		return nil, errors.New("secrets: cache: Size is below 0; to keep nothing, use the source without a cache")
 	}
 	o.MaxAge = orDefault(o.MaxAge, 24*time.Hour)
-	o.Overlap = orDefault(o.Overlap, 2*o.TTL)
+	o.Overlap = orDefault(o.Overlap, 2*min(o.TTL, math.MaxInt64/2))
 	o.Timeout = orDefault(o.Timeout, 30*time.Second)
 	o.Size = orDefault(o.Size, 1024)
 	return &Cache{from: from, opts: o, entries: map[string]*entry{}, closing: make(chan struct{})}, nil

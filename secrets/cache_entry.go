@@ -50,7 +50,16 @@ func (c *Cache) entry(name string) *entry {
 
 // servable tells whether the cache may give the value of e.
 func (c *Cache) servable(e *entry, now time.Time) bool {
-	return e.good != nil && (now.Before(e.good.fresh) || now.Sub(e.good.seen) <= c.opts.MaxAge)
+	return e.good != nil && now.Before(c.end(e.good))
+}
+
+// end is when g is too old to be given: it is neither fresh nor may it stand in.
+func (c *Cache) end(g *good) time.Time {
+	old := g.seen.Add(c.opts.MaxAge).Add(1) // MaxAge itself is allowed, and may be the largest there is
+	if old.After(g.fresh) {
+		return old
+	}
+	return g.fresh
 }
 
 // serve gives the value of e, which there is.
@@ -95,7 +104,9 @@ func (c *Cache) accept(e *entry, v Value, now time.Time) {
 		c.report(CacheEvent{Name: e.name, Kind: CacheLoaded})
 	case !e.good.value.Equal(v):
 		c.report(CacheEvent{Name: e.name, Kind: CacheChanged})
-		e.previous, e.until = e.good.value, now.Add(c.opts.Overlap)
+		if !e.good.value.IsZero() { // else the one before it stays
+			e.previous, e.until = e.good.value, now.Add(c.opts.Overlap)
+		}
 	case e.failures > 0:
 		c.report(CacheEvent{Name: e.name, Kind: CacheRecovered})
 	}
@@ -125,7 +136,7 @@ func (e *entry) age(now time.Time) time.Duration {
 func (c *Cache) makeRoom(e *entry) {
 	c.ticks++
 	e.used = c.ticks
-	for {
+	for len(c.entries) > c.opts.Size {
 		var kept int
 		var oldest *entry
 		for _, other := range c.entries {

@@ -106,14 +106,16 @@ type Pair struct {
 }
 
 // Previous returns the value before Current, where there was one and its
-// Overlap is not over. Check the second result: an empty key verifies what
-// anybody signed with an empty key.
+// Overlap is not over. An empty one does not count: it is the one before that.
+// Check the second result: an empty key verifies what anybody signed with an
+// empty key.
 func (p Pair) Previous() (Value, bool) { return p.previous, p.overlaps }
 
-// Verify tells whether check accepts Current or the previous value.
+// Verify tells whether check accepts Current or the previous value. It does not
+// ask about an empty secret, so the zero Pair verifies nothing.
 //
 //	pair, err := cache.Pair(ctx, "webhook/secret")
 //	ok := pair.Verify(func(v secrets.Value) bool { return hmac.Equal(sign(v, body), signature) })
 func (p Pair) Verify(check func(Value) bool) bool {
-	return check(p.Current) || p.overlaps && check(p.previous)
+	return !p.Current.IsZero() && check(p.Current) || p.overlaps && check(p.previous)
 }

@@ -89,7 +89,9 @@ func TestRefreshOfAValueThatIsStillTheSame(t *testing.T) {
 }
 
 // A look that began before a value was rejected may give the value as it was
+
 // before the change.
+
 func TestRefreshWantsALookOfItsOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &vault{text: "old", took: time.Second}
@@ -138,7 +140,9 @@ func TestRefreshWithoutAValue(t *testing.T) {
 }
 
 // Many that join a look which began before they came share the next, also
+
 // where there is no value and so nothing is remembered.
+
 func TestRefreshSharesTheNextLook(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &vault{err: errDown, took: time.Second}
@@ -159,6 +163,7 @@ func TestRefreshSharesTheNextLook(t *testing.T) {
 }
 
 // What was said of one rejected value is said of no other.
+
 func TestRefreshRemembersWhatWasRejected(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &vault{text: "old"}
@@ -174,7 +179,47 @@ func TestRefreshRemembersWhatWasRejected(t *testing.T) {
 	})
 }
 
+// A look that did give another value is no refusal, also once that is due again.
+
+func TestRefreshThatFoundAnotherValueRefusesNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &vault{text: "old"}
+		c := newCache(t, s, secrets.CacheOptions{TTL: time.Second})
+		requireFinds(t, c, "a", "old")
+		s.set("new", nil)
+		for range 2 {
+			v, err := c.Refresh(t.Context(), "a", secrets.New("old"))
+			require.NoError(t, err)
+			require.Equal(t, "new", v.Reveal())
+			advance(time.Second)
+		}
+	})
+}
+
+// That a value was rejected in vain is forgotten when the secret is deleted.
+
+func TestRefreshOfADeletedSecret(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &vault{text: "old"}
+		c := newCache(t, s, secrets.CacheOptions{TTL: time.Second})
+		w := watch(t.Context(), c, nil) // so that the cache remembers the name
+		synctest.Wait()
+		_, err := c.Refresh(t.Context(), "a", secrets.New("old"))
+		require.ErrorIs(t, err, secrets.ErrUnchanged)
+		s.set("", nil)
+		advance(time.Second)
+		require.Equal(t, "[old missing]", w.String())
+		s.set("new", nil)
+		v, err := c.Refresh(t.Context(), "a", secrets.New("old"))
+		require.NoError(t, err)
+		require.Equal(t, "new", v.Reveal())
+		require.NoError(t, c.Close())
+		<-w.done
+	})
+}
+
 // One that leaves while the look is under way takes nobody along.
+
 func TestRefreshOfOneThatLeaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &vault{text: "old", took: time.Second}
@@ -201,84 +246,12 @@ func TestRefreshOfOneThatLeaves(t *testing.T) {
 	})
 }
 
-func TestPairDuringARotation(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := &vault{text: "one"}
-		c := newCache(t, s, secrets.CacheOptions{TTL: time.Minute, Overlap: 10 * time.Minute})
-		is := func(current, previous string) {
-			t.Helper()
-			p, err := c.Pair(t.Context(), "a")
-			require.NoError(t, err)
-			require.Equal(t, current, p.Current.Reveal())
-			earlier, ok := p.Previous()
-			require.Equal(t, previous != "", ok)
-			if ok {
-				require.Equal(t, previous, earlier.Reveal())
-			}
-			accepts := func(text string) bool {
-				return p.Verify(func(v secrets.Value) bool { return v.Equal(secrets.New(text)) })
-			}
-			require.True(t, accepts(current))
-			require.Equal(t, previous != "", accepts(previous), "the empty secret is none")
-			require.False(t, accepts("another"))
-		}
-		is("one", "")
-		s.set("two", nil)
-		advance(time.Minute)
-		is("two", "one")
-		s.set("", errDown)
-		advance(10*time.Minute - 1)
-		is("two", "one")
-		advance(1)
-		is("two", "")
-		s.set("three", nil)
-		advance(time.Minute)
-		is("three", "two")
-		s.set("two", nil)
-		advance(time.Minute)
-		is("two", "three")
-		s.set("", nil)
-		advance(time.Minute)
-		requireFails(t, c, "a", true)
-		s.set("four", nil)
-		is("four", "") // what was deleted is accepted no more
-		require.NoError(t, c.Close())
-	})
-}
-
 // Of a secret that was deleted nothing is accepted any more, though somebody
-// still watches it.
-func TestPairOfADeletedSecret(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := &vault{text: "one"}
-		c := newCache(t, s, secrets.CacheOptions{TTL: time.Minute, Overlap: time.Hour})
-		w := watch(t.Context(), c, nil)
-		synctest.Wait()
-		for _, text := range []string{"two", "", "two"} {
-			s.set(text, nil)
-			advance(time.Minute)
-		}
-		require.Equal(t, "[one two missing two]", w.String())
-		p, err := c.Pair(t.Context(), "a")
-		require.NoError(t, err)
-		_, ok := p.Previous()
-		require.False(t, ok)
-		require.NoError(t, c.Close())
-	})
-}
 
-func TestPairWithoutOverlap(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := &vault{text: "one"}
-		c := newCache(t, s, secrets.CacheOptions{TTL: time.Minute, Overlap: -1})
-		requireFinds(t, c, "a", "one")
-		s.set("two", nil)
-		advance(time.Minute)
-		p, err := c.Pair(t.Context(), "a")
-		require.NoError(t, err)
-		_, ok := p.Previous()
-		require.False(t, ok)
-		_, ok = secrets.Pair{}.Previous()
-		require.False(t, ok)
-	})
-}
+// still watches it.
+
+// A file that was emptied before it was written again is no key with which
+
+// anybody could sign; nor is the Pair that comes beside an error.
+
+// The largest durations are what they say, and no overflow.

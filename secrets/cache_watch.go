@@ -135,7 +135,7 @@ func (c *Cache) state(e *entry) (state, time.Time, <-chan struct{}) {
 	switch {
 	case c.servable(e, now):
 		// It may be too old before it is time to ask again.
-		if end := e.good.seen.Add(c.opts.MaxAge + 1); e.err != nil && end.Before(next) {
+		if end := c.end(e.good); end.Before(next) {
 			next = end
 		}
 		return state{kind: there, value: e.good.value}, next, e.changed

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -109,6 +110,28 @@ func TestWatchEndsAValueThatIsTooOld(t *testing.T) {
 		require.NoError(t, c.Close())
 		<-w.done
 	})
+}
+
+// A failure while the value is still fresh, which is later than MaxAge or long
+// before it, gives a watch nothing to do: if it spun, time would stand still.
+func TestWatchWaitsWhileAFreshValueCannotBeHadAgain(t *testing.T) {
+	for age, want := range map[time.Duration]string{-1: "[one failed]", time.Second: "[one failed]", math.MaxInt64: "[one]"} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &vault{text: "one"}
+			c := newCache(t, s, secrets.CacheOptions{TTL: time.Hour, MaxAge: age})
+			w := watch(t.Context(), c, nil)
+			synctest.Wait()
+			s.set("", errDown)
+			_, err := c.Refresh(t.Context(), "a", secrets.New("one"))
+			require.ErrorIs(t, err, errDown)
+			advance(30*time.Minute - 1)
+			require.Equal(t, "[one]", w.String(), "MaxAge %v", age)
+			advance(30 * time.Minute)
+			require.Equal(t, want, w.String(), "MaxAge %v", age)
+			require.NoError(t, c.Close())
+			<-w.done
+		})
+	}
 }
 
 // A slow reader gets the state as it is when it is ready, and never misses the
@@ -250,6 +273,39 @@ func TestWatchedSecretsStay(t *testing.T) {
 		require.Equal(t, 13, s.asked(), "nobody watches it any more")
 		require.Equal(t, 1, c.Entries())
 		require.NoError(t, c.Close())
+	})
+}
+
+// A watch of a secret that is not there leaves nothing behind.
+func TestWatchOfAMissingSecretIsForgotten(t *testing.T) {
+	c := newCache(t, &vault{}, secrets.CacheOptions{})
+	for _, err := range c.Watch(t.Context(), "a") {
+		require.ErrorIs(t, err, fs.ErrNotExist)
+		require.Equal(t, 1, c.Entries())
+		break
+	}
+	require.Zero(t, c.Entries())
+}
+
+// That the secret was missing was an answer: after it the waits begin anew.
+func TestWatchAsksSoonAfterTheFirstFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &vault{err: errDown}
+		c := newCache(t, s, secrets.CacheOptions{TTL: time.Minute})
+		w := watch(t.Context(), c, nil)
+		advance(time.Hour)
+		s.set("", nil)
+		advance(time.Minute)
+		require.Equal(t, "[failed missing]", w.String())
+		s.set("", errDown)
+		for begin := s.asked(); s.asked() == begin; {
+			advance(time.Millisecond)
+		}
+		s.set("one", nil)
+		advance(time.Second)
+		require.Equal(t, "[failed missing failed one]", w.String())
+		require.NoError(t, c.Close())
+		<-w.done
 	})
 }
 

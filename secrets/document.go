@@ -46,10 +46,9 @@ type document struct {
 	depth    int
 	hidden   bool // what is around is replaced as a whole
 
-	path    []element
-	out     []byte // what is changed of text up to copied
-	copied  int
-	scratch []byte // of a string with escapes
+	path   []element
+	out    []byte // what is changed of text up to copied
+	copied int
 }
 
 // replace puts with in place of text[from:to].

@@ -15,10 +15,14 @@ const maxLine = 1 << 20
 // Lines returns a filter before w for a log of lines, as Pino and
 // [slog.JSONHandler] write them. A line of JSON is masked as by [Keys.JSON].
 // In any other line each JSON object, such as the one behind the prefix of a
-// process manager, is masked so, and all of it by r. Nothing in the form of an
-// object goes on unmasked: where one breaks off, its last token and the rest of
-// the line become the [Placeholder]; and so does a line of more than 1 MiB as
-// a whole. None of this is an error, since a log must go on. Objects in other
+// process manager, is masked so, and all of it by r. Where an object breaks off,
+// its last token and the rest of the line become the [Placeholder]; and so does
+// a line of more than 1 MiB as a whole. None of this is an error, since a log
+// must go on.
+//
+// Of an object that takes several lines, the members at the beginning of a line
+// are masked as if they were at the top, so by paths that begin with ** for
+// certain; what a hidden one has on the next lines is not. Objects in other
 // notations, such as Node's util.inspect, are text.
 //
 // A line is passed on when it ends; Close passes on what is left and leaves w
@@ -124,8 +128,7 @@ func maskLine(k *Keys, r *Redactor, line []byte) []byte {
 			return masked
 		}
 	}
-	text := string(line)
-	var out []byte
+	out, text := k.members(string(line))
 	for {
 		at := objectIn(text)
 		out = append(out, text[:at]...)
@@ -143,8 +146,37 @@ func maskLine(k *Keys, r *Redactor, line []byte) []byte {
 	}
 }
 
+// members masks the members of an object that text begins with, and returns
+// what is behind them.
+func (k *Keys) members(text string) (masked []byte, rest string) {
+	for {
+		d := document{keys: k, text: text}
+		d.space()
+		if d.at == len(text) || text[d.at] != '"' {
+			return masked, text
+		}
+		name, ok := d.quoted()
+		if !ok || !d.follows(':') {
+			return masked, text
+		}
+		d.path = []element{key(name)}
+		whole := d.member()
+		switch {
+		case !whole && k.hit(d.path[:1]):
+			d.replace(d.start, len(text), Placeholder)
+			return append(masked, d.out...), ""
+		case !whole:
+			return masked, text
+		}
+		d.closes(',')
+		masked = append(append(masked, d.out...), text[d.copied:d.at]...)
+		text = text[d.at:]
+	}
+}
+
 // objectIn returns where something in the form of a JSON object begins, or the
-// length of text.
+// length of text. One of which the line has nothing more than its beginning is
+// none.
 func objectIn(text string) int {
 	for at := 0; ; at++ {
 		next := strings.IndexByte(text[at:], '{')
@@ -152,7 +184,7 @@ func objectIn(text string) int {
 			return len(text)
 		}
 		at += next
-		if inside := strings.TrimLeft(text[at+1:], " \t"); inside == "" || inside[0] == '"' {
+		if inside := strings.TrimLeft(text[at+1:], " \t"); inside != "" && inside[0] == '"' {
 			return at
 		}
 	}

@@ -32,8 +32,10 @@ func pass(t testing.TB, k *secrets.Keys, r *secrets.Redactor, text string, n int
 func TestLines(t *testing.T) {
 	k, r := keys(t, append(secrets.DefaultKeys(), "req.x", "[1]")...), redactor(t, "hunter22", `{"type":"service","n":1}`)
 	for _, c := range []struct{ name, line, want string }{
-		{"pino", `{"level":30,"time":1764000000000,"pid":7,"hostname":"api","req":{"id":1,"headers":{"host":"x","authorization":"Bearer abc"}},"msg":"request"}`,
-			`{"level":30,"time":1764000000000,"pid":7,"hostname":"api","req":{"id":1,"headers":{"host":"x","authorization":"[redacted]"}},"msg":"request"}`},
+		{
+			"pino", `{"level":30,"time":1764000000000,"pid":7,"hostname":"api","req":{"id":1,"headers":{"host":"x","authorization":"Bearer abc"}},"msg":"request"}`,
+			`{"level":30,"time":1764000000000,"pid":7,"hostname":"api","req":{"id":1,"headers":{"host":"x","authorization":"[redacted]"}},"msg":"request"}`,
+		},
 		{"nothing", `{"level":30,"msg":"ok"}`, `{"level":30,"msg":"ok"}`},
 		{"value", `{"msg":"is hunter22"}`, `{"msg":"is [redacted]"}`},
 		{"text", `Listening on 3000 with hunter22`, `Listening on 3000 with [redacted]`},
@@ -45,7 +47,14 @@ func TestLines(t *testing.T) {
 		{"objects in text", `got {"pin":1} and {"a":{ "otp": "2"}} and hunter22.`, `got {"pin":"[redacted]"} and {"a":{ "otp": "[redacted]"}} and [redacted].`},
 		{"breaks off", `{"a":1,"password":"abc`, `{"a":1,"password":[redacted]`},
 		{"breaks off in text", `x {"a":"b`, `x {"a":[redacted]`},
-		{"breaks off at once", `x {`, `x {[redacted]`},
+		{"breaks off at once", `x {`, `x {`},
+		{"a line of an object", `  "password": "x y",`, `  "password": "[redacted]",`},
+		{"an escaped name", `"pass\u0077ord" : 12`, `"pass\u0077ord" : "[redacted]"`},
+		{"members", `"a":1, "token":{"x":"y"},"b":{"pin":1}}, {"pin":2}`, `"a":1, "token":"[redacted]","b":{"pin":"[redacted]"}}, {"pin":"[redacted]"}`},
+		{"a path", `"req": {"x":1, "y":2}`, `"req": {"x":"[redacted]", "y":2}`},
+		{"a member goes on", `"headers": {`, `"headers": {`},
+		{"a secret goes on", `"authorization": {"a":"b",`, `"authorization": [redacted]`},
+		{"no member", `"password" is not "token": x`, `"password" is not "token": x`},
 		{"a value like an object", `x {"type":"service","n":1} y`, `x [redacted] y`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -55,6 +64,13 @@ func TestLines(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestLinesOfOneObject, as JSON.stringify(x, null, 2) writes it.
+func TestLinesOfOneObject(t *testing.T) {
+	k := keys(t, secrets.DefaultKeys()...)
+	require.Equal(t, "{\n  \"user\": {\n    \"password\": \"[redacted]\",\n    \"id\": 7\n  }\n}\n",
+		pass(t, k, nil, "{\n  \"user\": {\n    \"password\": \"x\",\n    \"id\": 7\n  }\n}\n", 5))
 }
 
 func TestLinesOfAnyLength(t *testing.T) {
@@ -75,7 +91,7 @@ func TestLinesPassOnALineWhenItEnds(t *testing.T) {
 	require.Equal(t, "{\"pin\":\"[redacted]\"}\n", out.String())
 	require.NoError(t, w.Close())
 	require.NoError(t, w.Close())
-	require.Equal(t, "{\"pin\":\"[redacted]\"}\n{[redacted]", out.String())
+	require.Equal(t, "{\"pin\":\"[redacted]\"}\n{", out.String())
 	_, err := fmt.Fprint(w, "x")
 	require.ErrorIs(t, err, os.ErrClosed)
 }

@@ -30,10 +30,14 @@ func TestJSON(t *testing.T) {
 		{"twice", `{"password":"a","password":"b","x":1}`, `{"password":"[redacted]","password":"[redacted]","x":1}`},
 		{"null too", `{"password":null}`, `{"password":"[redacted]"}`},
 		{"escaped key", `{"pass\u0077ord":"a"}`, `{"pass\u0077ord":"[redacted]"}`},
-		{"path", `{"req":{"headers":{"Authorization":"a","x":1}},"headers":{"authorization":"b"}}`,
-			`{"req":{"headers":{"Authorization":"[redacted]","x":1}},"headers":{"authorization":"b"}}`},
-		{"array", `{"users":[{"token":"a"},{"token":"b"}],"items":[{"card":1},{"card":2}],"token":"c"}`,
-			`{"users":[{"token":"[redacted]"},{"token":"[redacted]"}],"items":[{"card":"[redacted]"},{"card":2}],"token":"c"}`},
+		{
+			"path", `{"req":{"headers":{"Authorization":"a","x":1}},"headers":{"authorization":"b"}}`,
+			`{"req":{"headers":{"Authorization":"[redacted]","x":1}},"headers":{"authorization":"b"}}`,
+		},
+		{
+			"array", `{"users":[{"token":"a"},{"token":"b"}],"items":[{"card":1},{"card":2}],"token":"c"}`,
+			`{"users":[{"token":"[redacted]"},{"token":"[redacted]"}],"items":[{"card":"[redacted]"},{"card":2}],"token":"c"}`,
+		},
 		{"one level", `{"one":1,"a":{"one":2,"b":{"one":3}}}`, `{"one":1,"a":{"one":"[redacted]","b":{"one":3}}}`},
 		{"all below", `{"h":{"x":1,"y":[2]},"i":3}`, `{"h":{"x":"[redacted]","y":"[redacted]"},"i":3}`},
 		{"value", `{"a":"x hunter22 y","b":["hunter22"]}`, `{"a":"x [redacted] y","b":["[redacted]"]}`},

@@ -93,11 +93,16 @@ func (f *filter) write(b []byte) error {
 	return err
 }
 
-// cut drops what went out, but for the bytes that shapes look back at.
+// cut drops what went out, but for the bytes that shapes look back at. It waits
+// until that is half of the buffer, so that a byte is moved once on average,
+// however much is held back.
 func (f *filter) cut() {
 	done := f.scan.passed
 	if f.scan.engine != nil && len(f.scan.engine.shapes) > 0 {
 		done = max(0, done-lookBehind)
+	}
+	if 2*done < len(f.buf) {
+		return
 	}
 	f.buf = append(f.buf[:0], f.buf[done:]...)
 	f.scan.drop(done)

@@ -44,8 +44,12 @@ func NewFingerprinter(key Value) (*Fingerprinter, error) {
 
 // Of returns the fingerprint of v. Those of two secrets under the same key are
 // equal if the secrets are; those of different ones are not, but by a chance of
-// one in 2^128. The empty secret has one as well.
+// one in 2^128. The empty secret has one as well. A Fingerprinter that
+// [NewFingerprinter] did not make has no key and gives the zero Fingerprint.
 func (f *Fingerprinter) Of(v Value) Fingerprint {
+	if f.key.IsZero() {
+		return Fingerprint{}
+	}
 	p := Fingerprint{key: f.id}
 	copy(p.sum[:], f.sum("value", v.Reveal()))
 	return p

@@ -72,6 +72,11 @@ func TestFingerprinterRefusesAShortKey(t *testing.T) {
 	}
 }
 
+func TestFingerprinterWithoutAKeyTellsNothing(t *testing.T) {
+	var f secrets.Fingerprinter
+	require.True(t, f.Of(secrets.New("a secret")).IsZero())
+}
+
 func TestFingerprinterHidesItsKey(t *testing.T) {
 	f := newFingerprinter(t, "S3CR3T-key-of-the-fingerprints-of-all")
 	for _, format := range []string{"%v", "%+v", "%#v", "%x", "%s"} {
@@ -99,6 +104,8 @@ func TestFingerprintText(t *testing.T) {
 	require.Equal(t, want, got)
 	require.Len(t, p.String(), 44)
 	require.False(t, got.Z.SameKey(got.Z))
+	require.NoError(t, got.P.UnmarshalText(nil))
+	require.True(t, got.P.IsZero(), "a field that was filled before")
 
 	kept := p
 	good := p.String()

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 )
 
 // NewFolder is a source of the files in dir, as Docker, Kubernetes and systemd
@@ -22,8 +23,10 @@ import (
 // Refused are names that are not as [fs.ValidPath] wants them, links that lead
 // out of dir, what is not a regular file (Docker makes a folder where the file
 // to mount is missing), files of more than [MaxSize] bytes and those that hold
-// the [Placeholder]. A folder that does not exist, or a link whose target does
-// not, is an error other than not found.
+// the [Placeholder]. A folder that does not exist, or a link on the way to the
+// file that leads nowhere, is an error other than not found. (Kubernetes lets a
+// link lead to another folder and removes the old one: a look in the middle of
+// that is made again, twice at most.)
 //
 // The error says that dir is empty; whether it exists is seen at each call.
 func NewFolder(dir string) (Source, error) {
@@ -43,12 +46,57 @@ func NewFolder(dir string) (Source, error) {
 	}}, nil
 }
 
-func readSecret(root *os.Root, name string) (Value, error) {
+// looks is how often a file is looked for where a link on the way may just be
+// replaced.
+const looks = 3
+
+func readSecret(root *os.Root, name string) (v Value, err error) {
+	for range looks {
+		v, err = readFile(root, name)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = notFound(root, name, err)
+		}
+		if !errors.Is(err, errLink) {
+			break
+		}
+	}
+	return v, err
+}
+
+var errLink = errors.New("a link on the way to it leads nowhere, or is being replaced")
+
+// notFound returns err if it is an answer: the folder that has no such file was
+// the right one from before the look until after it.
+func notFound(root *os.Root, name string, err error) error {
+	folder := path.Dir(name)
+	before, errBefore := root.Stat(folder)
+	_, errFile := root.Lstat(name)
+	after, errAfter := root.Stat(folder)
+	switch {
+	case !errors.Is(errFile, fs.ErrNotExist), // it is a link, or there by now
+		errBefore != nil && linked(root, folder),
+		errBefore == nil && (errAfter != nil || !os.SameFile(before, after)):
+		return fmt.Errorf("%w (%v)", errLink, err)
+	}
+	return err
+}
+
+// linked tells whether there is a link among the folders on the way to one.
+func linked(root *os.Root, folder string) bool {
+	for end, c := range folder + "/" {
+		if c != '/' {
+			continue
+		}
+		if info, err := root.Lstat(folder[:end]); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func readFile(root *os.Root, name string) (Value, error) {
 	info, err := root.Stat(name)
 	if err != nil {
-		if link, lerr := root.Lstat(name); lerr == nil && link.Mode()&fs.ModeSymlink != 0 {
-			return Value{}, otherThanMissing("the link cannot be followed", err)
-		}
 		return Value{}, err
 	}
 	if !info.Mode().IsRegular() { // to open a pipe could take for ever

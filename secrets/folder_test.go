@@ -1,10 +1,15 @@
 package secrets_test
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -53,23 +58,26 @@ func TestFolderRefuses(t *testing.T) {
 	write(t, dir, "big", planted+strings.Repeat("x", secrets.MaxSize))
 	write(t, dir, "fits", strings.Repeat("x", secrets.MaxSize))
 	for link, to := range map[string]string{
-		"absolute": target, "relative": "../target", "within": filepath.Join(dir, "sub/file"), "dangling": "nothing", "loop": "loop", "out": "..",
+		"void": "nothing", "sub/up": "../void", "absolute": target, "relative": "../target", "within": filepath.Join(dir, "sub/file"), "dangling": "nothing", "loop": "loop", "out": "..",
 	} {
 		if err := os.Symlink(to, filepath.Join(dir, link)); err != nil {
 			t.Fatalf("make a link: %v", err)
 		}
 	}
+	require.NoError(t, os.Symlink("sub", filepath.Join(dir, "here")))
 	from := folder(t, dir)
 	requireFinds(t, from, "sub/file", planted)
 	requireFinds(t, from, "fits", strings.Repeat("x", secrets.MaxSize))
 	for _, name := range []string{
-		"absolute", "relative", "within", "dangling", "loop", "out/target", "../target", target,
+		"absolute", "relative", "within", "dangling", "loop", "out/target", "../target", target, "void/file", "void/sub/file", "sub/up/file",
 		"sub", ".", "sub/../sub/file", "sub//file", "sub/file/", "sub/file/x", "big", "placeholder", "sub/file\x00",
 	} {
 		t.Run(name, func(t *testing.T) { requireFails(t, from, name, false) })
 	}
 	requireFails(t, from, "sub/none", true)
 	requireFails(t, from, "none/file", true)
+	requireFails(t, from, "none/none/file", true)
+	requireFails(t, from, "here/none", true)
 	_, err := from.Lookup(t.Context(), "placeholder")
 	require.ErrorIs(t, err, secrets.ErrRedacted)
 }
@@ -98,6 +106,50 @@ func TestFolderOfKubernetes(t *testing.T) {
 	requireFinds(t, from, "file", "another")
 	require.NoError(t, os.RemoveAll(filepath.Join(dir, "..v2")))
 	requireFails(t, from, "file", false)
+}
+
+// While Kubernetes replaces secrets again and again, none of them is ever said
+// not to be there, which would let a chain take it from elsewhere; and seldom
+// that nobody knows.
+func TestFolderWhileKubernetesReplacesIt(t *testing.T) {
+	dir := t.TempDir()
+	version := func(n int) string {
+		name := fmt.Sprintf("..v%d", n)
+		write(t, dir, name+"/file", planted)
+		write(t, dir, name+"/sub/file", planted)
+		return name
+	}
+	require.NoError(t, os.Symlink(version(0), filepath.Join(dir, "..data")))
+	require.NoError(t, os.Symlink("..data/file", filepath.Join(dir, "file")))
+	require.NoError(t, os.Symlink("..data/sub", filepath.Join(dir, "sub")))
+	from := folder(t, dir)
+	replaced, stop := context.WithCancel(t.Context())
+	var failed atomic.Int32
+	var asking sync.WaitGroup
+	for _, name := range []string{"file", "sub/file"} {
+		asking.Go(func() {
+			for replaced.Err() == nil {
+				_, err := from.Lookup(t.Context(), name)
+				if errors.Is(err, fs.ErrNotExist) {
+					t.Errorf("it is there: %v", err)
+					return
+				}
+				if err != nil {
+					failed.Add(1)
+				}
+			}
+		})
+	}
+	for n := range 200 {
+		require.NoError(t, os.Symlink(version(n+1), filepath.Join(dir, "..tmp")))
+		require.NoError(t, os.Rename(filepath.Join(dir, "..tmp"), filepath.Join(dir, "..data")))
+		require.NoError(t, os.RemoveAll(filepath.Join(dir, fmt.Sprintf("..v%d", n))))
+	}
+	stop()
+	asking.Wait()
+	require.LessOrEqual(t, failed.Load(), int32(2))
+	requireFinds(t, from, "sub/file", planted)
+	requireFails(t, from, "sub/none", true)
 }
 
 func TestFolderPermission(t *testing.T) {

@@ -33,10 +33,11 @@ type HandlerOptions struct {
 // fields as well. Where there is something to hide, or where methods make the
 // text (json.Marshaler, encoding.TextMarshaler, fmt.Stringer), next gets a
 // stand-in that prints itself, masked, with package fmt and as JSON; it reads
-// the value when next prints it. Errors become errors with the masked text. A
-// LogValuer is resolved at the top and in groups, as everywhere in log/slog,
-// and not in other values. Panics in methods of a value end in the record as
-// log/slog prints them, masked.
+// the value when next prints it. A [slog.JSONHandler] gets a copy of a struct
+// instead where nothing but fields of text are to be hidden, by their names.
+// Errors become errors with the masked text. A LogValuer is resolved at the top
+// and in groups, as everywhere in log/slog, and not in other values. Panics in
+// methods of a value end in the record as log/slog prints them, masked.
 //
 // Not looked at: names of attributes, and numbers with the Redactor. For these
 // the finished line can pass a Redactor too ([Redactor.Writer]). A handler
@@ -77,28 +78,21 @@ func (h *handler) Enabled(ctx context.Context, level slog.Level) bool {
 
 // Handle passes on rec, or a masked copy of it.
 func (h *handler) Handle(ctx context.Context, rec slog.Record) error {
-	c := copier{mask: h.mask, texts: h.mask.quick(), hidden: h.hidden}
+	c := copier{mask: h.mask, engine: h.mask.redactor.engine(), hidden: h.hidden}
 	at := h.mask.trail(h.path)
-	message, changed := c.texts.string(rec.Message)
-	var attrs []slog.Attr
-	if changed {
-		attrs = c.take(rec.NumAttrs())
-	}
-	i := 0
+	message, changed := c.engine.string(rec.Message)
+	attrs, n := c.room(rec.NumAttrs()), 0
 	rec.Attrs(func(a slog.Attr) bool {
-		changed := c.attr(at, &a)
-		if changed && attrs == nil {
-			attrs = c.take(rec.NumAttrs())
-			first(attrs, &rec, i)
-		}
-		if attrs != nil {
-			attrs[i] = a
-		}
-		i++
+		v, dirty := c.attr(at, a.Key, a.Value)
+		to := &attrs[n]
+		to.Key, to.Value = a.Key, v // an Attr as a whole takes twice the time
+		changed = changed || dirty
+		n++
 		return true
 	})
 	h.mask.leave(at)
-	if attrs == nil {
+	if !changed {
+		c.end()
 		return h.next.Handle(ctx, rec)
 	}
 	out := slog.NewRecord(rec.Time, rec.Level, message, rec.PC)
@@ -108,30 +102,18 @@ func (h *handler) Handle(ctx context.Context, rec slog.Record) error {
 	return err
 }
 
-// first copies the first n attributes of rec to attrs.
-func first(attrs []slog.Attr, rec *slog.Record, n int) {
-	i := 0
-	rec.Attrs(func(a slog.Attr) bool {
-		if i == n {
-			return false
-		}
-		attrs[i] = a
-		i++
-		return true
-	})
-}
-
 // WithAttrs masks attrs at once.
 func (h *handler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	c := copier{mask: h.mask, texts: h.mask.quick(), hidden: h.hidden, kept: true}
+	c := copier{mask: h.mask, engine: h.mask.redactor.engine(), hidden: h.hidden}
 	at := h.mask.trail(h.path)
 	out := slices.Clone(attrs)
 	for i := range out {
-		c.attr(at, &out[i])
+		out[i].Value, _ = c.attr(at, out[i].Key, out[i].Value)
 	}
 	h.mask.leave(at)
 	with := *h
 	with.next = h.next.WithAttrs(out)
+	c.end()
 	return &with
 }
 

@@ -5,45 +5,18 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"sync"
-	"sync/atomic"
 )
 
-// mask is what one handler and those made of it have in common.
-type mask struct {
-	keys     *Keys
-	redactor *Redactor
-	json     bool     // nothing but JSON is made of the values
-	shapes   sync.Map // of reflect.Type: *shape
-	known    atomic.Pointer[quick]
-	encoders sync.Pool // of *encoder
-	slabs    sync.Pool // of *slab
-	trails   sync.Pool // of *trail
-}
-
-func newMask(keys *Keys, r *Redactor, isJSON bool) *mask {
-	return &mask{
-		keys: keys, redactor: r, json: isJSON,
-		encoders: sync.Pool{New: newEncoder},
-		slabs:    sync.Pool{New: func() any { return &slab{} }},
-		trails:   sync.Pool{New: func() any { return &trail{} }},
+// hide returns what stands for v under a name, and tells whether that is
+// something else. Empty attributes and groups are printed by nobody and stay.
+func hide(name string, v slog.Value) (slog.Value, bool) {
+	switch kind := v.Kind(); {
+	case name == "" && kind == slog.KindAny && v.Any() == nil,
+		kind == slog.KindGroup && len(v.Group()) == 0,
+		kind == slog.KindLogValuer && isValue(v.Any()):
+		return v, false
 	}
-}
-
-// string returns s masked, and whether that changed it.
-func (m *mask) string(s string) (string, bool) { return m.quick().string(s) }
-
-// hide hides the value of a and tells whether that changed it. Empty
-// attributes and groups are printed by nobody and stay.
-func hide(a *slog.Attr) bool {
-	switch kind := a.Value.Kind(); {
-	case a.Key == "" && kind == slog.KindAny && a.Value.Any() == nil,
-		kind == slog.KindGroup && len(a.Value.Group()) == 0,
-		kind == slog.KindLogValuer && isValue(a.Value.Any()):
-		return false
-	}
-	a.Value = slog.StringValue(Placeholder)
-	return true
+	return slog.StringValue(Placeholder), true
 }
 
 func isValue(x any) bool {
@@ -54,95 +27,98 @@ func isValue(x any) bool {
 	return false
 }
 
-// attr masks a, a copy of an attribute, and tells whether that changed it.
-func (c *copier) attr(at *trail, a *slog.Attr) bool {
+// attr returns the value v of an attribute masked, and tells whether that
+// changed it.
+func (c *copier) attr(at *trail, name string, v slog.Value) (slog.Value, bool) {
 	switch {
 	case c.hidden:
-		return hide(a)
-	case a.Key == "":
-		return c.value(at, &a.Value)
-	}
-	if !c.keys.rooted {
-		if c.keys.mayEnd(a.Key) {
-			return hide(a)
+		return hide(name, v)
+	case name == "" || at == nil && c.isHarmless(name):
+		return c.value(at, v)
+	case at == nil:
+		if c.keys.mayEnd(name) {
+			return hide(name, v)
 		}
-		return c.value(at, &a.Value)
+		return c.value(at, v)
 	}
-	at.path = append(at.path, key(a.Key))
+	at.path = append(at.path, key(name))
+	hit := c.keys.hit(at.path)
 	changed := false
-	if c.keys.hit(at.path) {
-		changed = hide(a)
+	if hit {
+		v, changed = hide(name, v)
 	} else {
-		changed = c.value(at, &a.Value)
+		v, changed = c.value(at, v)
 	}
 	at.path = at.path[:len(at.path)-1]
-	return changed
+	return v, changed
 }
 
-func (c *copier) value(at *trail, v *slog.Value) bool {
+func (c *copier) value(at *trail, v slog.Value) (slog.Value, bool) {
 	switch v.Kind() {
 	case slog.KindString:
-		s, changed := c.texts.string(v.String())
-		if changed {
-			*v = slog.StringValue(s)
+		if c.engine == nil {
+			return v, false
 		}
-		return changed
+		s, changed := c.engine.string(v.String())
+		if changed {
+			v = slog.StringValue(s)
+		}
+		return v, changed
 	case slog.KindGroup:
 		return c.group(at, v)
 	case slog.KindLogValuer:
 		if isValue(v.Any()) {
-			return false
+			return v, false
 		}
-		*v = v.Resolve() // and is not to be asked again
-		c.value(at, v)
-		return true
+		v, _ = c.value(at, v.Resolve()) // and is not to be asked again
+		return v, true
 	case slog.KindAny:
 		return c.any(at, v)
 	}
-	return false
+	return v, false
 }
 
-func (c *copier) group(at *trail, v *slog.Value) bool {
+func (c *copier) group(at *trail, v slog.Value) (slog.Value, bool) {
 	attrs := v.Group()
 	var out []slog.Attr
-	var a slog.Attr // here, so that it stays on the stack
 	for i := range attrs {
-		a = attrs[i]
-		changed := c.attr(at, &a)
-		if changed && out == nil {
+		masked, changed := c.attr(at, attrs[i].Key, attrs[i].Value)
+		if !changed {
+			continue
+		}
+		if out == nil {
 			out = c.take(len(attrs))
 			copy(out, attrs)
 		}
-		if changed {
-			out[i] = a
-		}
+		out[i].Value = masked
 	}
-	if out != nil {
-		*v = slog.GroupValue(out...)
+	if out == nil {
+		return v, false
 	}
-	return out != nil
+	return slog.GroupValue(out...), true
 }
 
-func (c *copier) any(at *trail, v *slog.Value) bool {
+func (c *copier) any(at *trail, v slog.Value) (slog.Value, bool) {
 	x := v.Any()
 	switch x := x.(type) {
 	case []byte:
 		masked := c.redactor.Bytes(x)
 		if sameBytes(masked, x) {
-			return false
+			return v, false
 		}
-		*v = slog.AnyValue(masked)
-		return true
+		return slog.AnyValue(masked), true
 	case error:
 		if _, isJSON := x.(json.Marshaler); !isJSON {
 			return c.error(at, v, x)
 		}
 	}
-	if l := (looker{c.mask, c.texts, maxLook}); !l.top(x) {
-		return false
+	if l := (looker{c.mask, c.engine, maxLook}); !l.top(x) {
+		return v, false
 	}
-	*v = slog.AnyValue(c.standIn(at, x))
-	return true
+	if masked, ok := c.partly(x); ok {
+		return slog.AnyValue(masked), true
+	}
+	return slog.AnyValue(c.standIn(at, x)), true
 }
 
 // sameBytes tells whether the Redactor returned its argument.
@@ -152,25 +128,24 @@ func sameBytes(a, b []byte) bool {
 
 // error masks the text of err, which all handlers print in place of its
 // fields. Only those that make text of it call other methods it may have.
-func (c *copier) error(at *trail, v *slog.Value, err error) bool {
+func (c *copier) error(at *trail, v slog.Value, err error) (slog.Value, bool) {
 	if !c.json {
 		switch err.(type) {
 		case fmt.Formatter, encoding.TextMarshaler:
-			*v = slog.AnyValue(&standInError{*c.standIn(at, err)})
-			return true
+			return slog.AnyValue(&standInError{*c.standIn(at, err)}), true
 		}
+	} else if c.engine == nil {
+		return v, false
 	}
 	text, ok := errorText(err)
-	masked, changed := c.texts.string(text)
+	masked, changed := c.engine.string(text)
 	switch {
 	case ok && !changed:
-		return false
+		return v, false
 	case !ok && !c.json: // package fmt tells of the panic in its own way
-		*v = slog.AnyValue(&standInError{*c.standIn(at, err)})
-	default:
-		*v = slog.AnyValue(textError(masked))
+		return slog.AnyValue(&standInError{*c.standIn(at, err)}), true
 	}
-	return true
+	return slog.AnyValue(textError(masked)), true
 }
 
 // textError is an error with nothing but its text.

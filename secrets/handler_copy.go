@@ -5,24 +5,19 @@ import "log/slog"
 // copier makes the masked copies of the attributes of one record.
 type copier struct {
 	*mask
-	texts  *quick
-	hidden bool // all is to be hidden
-	kept   bool // the next handler may keep what it gets
+	engine *engine // what the Redactor knows now, nil for nothing
+	hidden bool    // all is to be hidden
 	slab   *slab
 }
 
-// slab is room for copies that are used again. A [slog.JSONHandler] keeps
-// nothing of a record when it has handled it, which is not known of others.
+// slab is room for copies that are used again.
 type slab struct {
 	attrs [48]slog.Attr
 	used  int
 }
 
-// take returns room for n attributes.
-func (c *copier) take(n int) []slog.Attr {
-	if c.kept || !c.json || n > len(slab{}.attrs) {
-		return make([]slog.Attr, n)
-	}
+// room returns room for n attributes, for as long as the record is handled.
+func (c *copier) room(n int) []slog.Attr {
 	if c.slab == nil {
 		c.slab = c.slabs.Get().(*slab)
 	}
@@ -32,6 +27,16 @@ func (c *copier) take(n int) []slog.Attr {
 	}
 	c.slab.used = to
 	return c.slab.attrs[from:to:to]
+}
+
+// take returns room for the n attributes of a group. A [slog.JSONHandler] keeps
+// none when it has handled the record or made of them the text of all records
+// to come, which is not known of others.
+func (c *copier) take(n int) []slog.Attr {
+	if !c.json {
+		return make([]slog.Attr, n)
+	}
+	return c.room(n)
 }
 
 // add gives attrs to rec. A group without a name is what its attributes are

@@ -1,7 +1,9 @@
 package secrets
 
 import (
+	"fmt"
 	"reflect"
+	"strconv"
 	"time"
 )
 
@@ -13,8 +15,8 @@ const maxLook = 4096
 // a handler that prints the value reads too.
 type looker struct {
 	*mask
-	texts *quick
-	left  int
+	engine *engine
+	left   int
 }
 
 // top looks at what an attribute holds.
@@ -53,7 +55,7 @@ func (l *looker) any(x any) bool {
 }
 
 func (l *looker) text(s string) bool {
-	_, changed := l.texts.string(s)
+	_, changed := l.engine.string(s)
 	return changed
 }
 
@@ -89,7 +91,7 @@ func (l *looker) look(v reflect.Value, s *shape) bool {
 	switch {
 	case s.verdict == clean:
 		return false
-	case s.verdict == unsure || l.tired():
+	case s.verdict != look || l.tired():
 		return true
 	}
 	switch s.kind {
@@ -119,7 +121,7 @@ func (l *looker) mapping(v reflect.Value, s *shape) bool {
 	}
 	for iter := v.MapRange(); iter.Next(); {
 		k := iter.Key()
-		if s.keys.kind == reflect.String && l.keys.mayEnd(k.String()) {
+		if l.keys.mayEnd(printedKey(k)) {
 			return true
 		}
 		if l.look(k, s.keys) || l.look(iter.Value(), s.elem) {
@@ -127,6 +129,22 @@ func (l *looker) mapping(v reflect.Value, s *shape) bool {
 		}
 	}
 	return false
+}
+
+// printedKey is the name that a key of a map is printed as.
+func printedKey(k reflect.Value) string {
+	for k.Kind() == reflect.Interface && !k.IsNil() {
+		k = k.Elem()
+	}
+	switch {
+	case k.Kind() == reflect.String:
+		return k.String()
+	case k.CanInt():
+		return strconv.FormatInt(k.Int(), 10)
+	case k.CanUint():
+		return strconv.FormatUint(k.Uint(), 10)
+	}
+	return fmt.Sprint(k)
 }
 
 func (l *looker) elements(v reflect.Value, s *shape) bool {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-	"strings"
 )
 
 // printer prints a value as %+v of package fmt does, masked.
@@ -117,12 +116,6 @@ func (p *printer) structure(v reflect.Value, depth int) {
 		p.under(v.Field(i), depth, key(cmp.Or(name, f.Name)), f.Name)
 	}
 	p.out.WriteByte('}')
-}
-
-// jsonName returns the name in the json tag of a field.
-func jsonName(f reflect.StructField) string {
-	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-	return name
 }
 
 func (p *printer) mapping(v reflect.Value, depth int) {

@@ -16,6 +16,7 @@ type shape struct {
 	kind    reflect.Kind
 	elem    *shape  // of what a pointer, list or map holds
 	fields  []field // of a struct, those to look at
+	parts   *parts  // of a struct that is hidden in parts
 	keys    *shape  // of a map
 	// plain is the type without a name of a map that is looked at without
 	// reflection.
@@ -33,6 +34,7 @@ const (
 	look   verdict = iota // it depends on the value
 	clean                 // never
 	unsure                // a look does not show it, or must not be taken
+	partly                // a struct with fields to hide for their names, see parts
 )
 
 // shape returns that of t.
@@ -133,6 +135,7 @@ func prints(t reflect.Type) bool {
 
 // judgeStruct judges fields by the names that are printed.
 func (m *mask) judgeStruct(t reflect.Type, s *shape, made map[reflect.Type]*shape) verdict {
+	p := &parts{}
 	for i := range t.NumField() {
 		f := t.Field(i)
 		name := jsonName(f)
@@ -140,12 +143,16 @@ func (m *mask) judgeStruct(t reflect.Type, s *shape, made map[reflect.Type]*shap
 			continue // not printed
 		}
 		in := m.makeShape(f.Type, made)
+		p.add(i, f)
 		if in.verdict == clean && (f.Type == reflect.TypeFor[Value]() || f.Type == reflect.TypeFor[*Value]()) {
 			continue
 		}
 		inline := f.Anonymous && name == ""
 		if !inline && (m.keys.mayEnd(cmp.Or(name, f.Name)) || !m.json && m.keys.mayEnd(f.Name)) {
-			return unsure
+			if !m.json || m.keys.rooted || !p.hide(f) {
+				return unsure
+			}
+			continue
 		}
 		switch {
 		case in.verdict == clean:
@@ -155,7 +162,13 @@ func (m *mask) judgeStruct(t reflect.Type, s *shape, made map[reflect.Type]*shap
 			s.fields = append(s.fields, field{i, in})
 		}
 	}
-	if len(s.fields) == 0 {
+	switch {
+	case p.hidden > 0 && p.isWhole:
+		s.parts = p
+		return partly
+	case p.hidden > 0:
+		return unsure
+	case len(s.fields) == 0:
 		return clean
 	}
 	return look

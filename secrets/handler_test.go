@@ -26,7 +26,8 @@ const leaked = "S3CR3T-leaked-value"
 type around struct{ slog.Handler }
 
 func (a around) WithAttrs(attrs []slog.Attr) slog.Handler { return around{a.Handler.WithAttrs(attrs)} }
-func (a around) WithGroup(name string) slog.Handler       { return around{a.Handler.WithGroup(name)} }
+
+func (a around) WithGroup(name string) slog.Handler { return around{a.Handler.WithGroup(name)} }
 
 // inner are the handlers that print.
 var inner = map[string]func(io.Writer) slog.Handler{

@@ -107,14 +107,14 @@ func TestKeyPathErrors(t *testing.T) {
 
 func TestDefaultKeys(t *testing.T) {
 	k := keys(t, secrets.DefaultKeys()...)
-	for _, name := range strings.Fields(`password Password PASSWORD db_password userPassword passwd passphrase secret clientSecret token
+	for name := range strings.FieldsSeq(`password Password PASSWORD db_password userPassword passwd passphrase secret clientSecret token
 		accessToken refresh_token id-token apiKey api_key API-KEY x-api-key stripe_secret_key privateKey aws_access_key Authorization
 		proxy-authorization cookie Set-Cookie sessionId stripe-signature DATABASE_URL SENTRY_DSN cardNumber card_number pan cvv CVC card_cvc
 		pin iban otp smsOtp otp_code verification_code`) {
 		require.True(t, hidden(t, k, name), name)
 		require.True(t, hidden(t, k, "a", 0, "b", name), name)
 	}
-	for _, name := range strings.Fields(`id request_id message msg err time level user email phone status code count tokens_used max_tokens
+	for name := range strings.FieldsSeq(`id request_id message msg err time level user email phone status code count tokens_used max_tokens
 		secretary key public_key primary_key idempotency_key spin company panel passenger url host path method card card_brand last4 amount`) {
 		require.False(t, hidden(t, k, name), name)
 	}

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"unsafe"
 
 	"github.com/masaruk/devops/internal/leakforms"
 )
@@ -121,15 +120,8 @@ func unfit(s string) string {
 
 // String returns s with the secrets replaced.
 func (r *Redactor) String(s string) string {
-	e := r.engine()
-	if e == nil {
-		return s
-	}
-	out, changed := e.all(unsafe.Slice(unsafe.StringData(s), len(s))) // it is only read
-	if !changed {
-		return s
-	}
-	return string(out)
+	s, _ = r.engine().string(s)
+	return s
 }
 
 // Bytes returns a copy of b with the secrets replaced, or b itself if it holds
@@ -154,7 +146,7 @@ func (r *Redactor) Find(b []byte) iter.Seq2[int, int] {
 		if e == nil {
 			return
 		}
-		for _, s := range e.find(b) {
+		for _, s := range e.find(nil, b) {
 			if !yield(s.Start, s.End) {
 				return
 			}

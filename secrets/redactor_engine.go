@@ -2,6 +2,7 @@ package secrets
 
 import (
 	"slices"
+	"unsafe"
 
 	"github.com/masaruk/devops/internal/multimatch"
 )
@@ -10,6 +11,7 @@ import (
 type engine struct {
 	values *multimatch.Set
 	shapes []finder
+	least  int // bytes of the shortest text to find
 }
 
 // finder finds the texts of a [Pattern] in b. It looks at b from from on, and at
@@ -18,11 +20,11 @@ type engine struct {
 // wants to be asked from there again.
 type finder func(b []byte, from int, final bool, found func(start, end int)) (decided int)
 
-// find returns the spans of a whole text.
-func (e *engine) find(b []byte) []multimatch.Span {
-	found := e.values.Append(nil, b)
+// find appends the spans of a whole text to found, which is empty.
+func (e *engine) find(found []multimatch.Span, b []byte) []multimatch.Span {
+	found = e.values.Append(found, b)
 	if len(e.shapes) > 0 {
-		found = e.appendShapes(found, b)
+		found = e.appendShapes(slices.Clone(found), b) // so that the room of the caller stays on its stack
 	}
 	return multimatch.Merge(found)
 }
@@ -34,18 +36,36 @@ func (e *engine) appendShapes(found []multimatch.Span, b []byte) []multimatch.Sp
 	return found
 }
 
-// all filters a whole text.
+// all filters a whole text. The result is not b.
 func (e *engine) all(b []byte) (out []byte, changed bool) {
-	spans := e.find(b)
+	var room [4]multimatch.Span
+	spans := e.find(room[:0], b)
 	if len(spans) == 0 {
 		return nil, false
 	}
+	size := len(b)
+	for _, span := range spans {
+		size += len(Placeholder) - (span.End - span.Start)
+	}
+	out = make([]byte, 0, size)
 	done := 0
 	for _, span := range spans {
 		out = append(append(out, b[done:span.Start]...), Placeholder...)
 		done = span.End
 	}
 	return append(out, b[done:]...), true
+}
+
+// string filters s. A nil engine finds nothing.
+func (e *engine) string(s string) (_ string, changed bool) {
+	if e == nil || len(s) < e.least {
+		return s, false
+	}
+	out, changed := e.all(unsafe.Slice(unsafe.StringData(s), len(s))) // it is only read
+	if !changed {
+		return s, false
+	}
+	return unsafe.String(unsafe.SliceData(out), len(out)), true // and nobody else has it
 }
 
 // scan is a place in a text that comes in pieces. Positions are in a buffer
@@ -65,6 +85,7 @@ type scan struct {
 type place struct {
 	decided int
 	seen    int // the length of the buffer when it was asked
+	credit  int // how many bytes it may look at besides those that earned it
 }
 
 // use changes the engine, from a position on. What was found stays found.
@@ -75,7 +96,7 @@ func (s *scan) use(e *engine, from int) {
 	}
 	s.add = func(start, end int) { s.found = append(s.found, multimatch.Span{Start: start, End: end}) }
 	s.cursor = e.values.Cursor(from)
-	s.places = slices.Repeat([]place{{from, from}}, len(e.shapes))
+	s.places = slices.Repeat([]place{{decided: from, seen: from}}, len(e.shapes))
 }
 
 // look searches what was added to b. It returns where what must be kept
@@ -88,7 +109,8 @@ func (s *scan) look(b []byte, final bool) (keep int) {
 	for i, find := range s.engine.shapes {
 		p := &s.places[i]
 		if final || p.worthwhile(b) {
-			*p = place{find(b, p.decided, final, s.add), len(b)}
+			p.pay(len(b))
+			p.decided, p.seen = find(b, p.decided, final, s.add), len(b)
 		}
 		keep = min(keep, p.decided)
 	}
@@ -98,12 +120,28 @@ func (s *scan) look(b []byte, final bool) (keep int) {
 	return keep
 }
 
+// earned is how many bytes a shape may look at for each that was added, and
+// maxCredit how many of them it may save up.
+const (
+	earned    = 64
+	maxCredit = 1 << 20
+)
+
 // worthwhile tells whether to ask a shape again. It takes the time of all that
 // is undecided, so where that is long and few bytes were added, which might
-// all belong to one word, the answer can wait.
+// all belong to one word, the answer can wait; and where the text goes on and on
+// in small pieces, it waits until enough were added to pay for the time.
 func (p *place) worthwhile(b []byte) bool {
 	added := b[p.seen:]
-	return 8*len(added) >= p.seen-p.decided || slices.ContainsFunc(added, func(c byte) bool { return !isWordy(c) })
+	if 8*len(added) >= p.seen-p.decided {
+		return true
+	}
+	return p.credit+earned*len(added) >= len(b)-p.decided && slices.ContainsFunc(added, func(c byte) bool { return !isWordy(c) })
+}
+
+// pay takes from the credit what a look at the text up to end costs.
+func (p *place) pay(end int) {
+	p.credit = min(max(p.credit+earned*(end-p.seen)-(end-p.decided), 0), maxCredit)
 }
 
 // isWordy is what tokens are made of: base64 of both kinds and points.

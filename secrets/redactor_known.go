@@ -57,8 +57,12 @@ func (k *known) compile(old *engine) *engine {
 	for _, p := range k.patterns {
 		e.shapes = append(e.shapes, p.finder())
 	}
-	if e.values.Len() == 0 && len(e.shapes) == 0 {
+	switch {
+	case len(e.shapes) > 0:
+	case e.values.Len() == 0:
 		return nil
+	default:
+		e.least = e.values.Least()
 	}
 	return e
 }

@@ -27,7 +27,8 @@ type decoded struct {
 	A       secrets.Value            `json:"-" xml:"a,attr" yaml:"-"`
 	L       []secrets.Value          `xml:"L" yaml:"L"`
 	M       map[string]secrets.Value `xml:"-" yaml:"M"`
-	T       secrets.Value            `json:",string" xml:",chardata" yaml:"-"`
+	//lint:ignore SA5008 the option has no meaning here, and must not open the value
+	T secrets.Value `json:",string" xml:",chardata" yaml:"-"`
 }
 
 func fromJSON(text string, to any) error { return json.Unmarshal([]byte(text), to) }

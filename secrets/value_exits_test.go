@@ -46,6 +46,7 @@ type holder struct {
 	Any      any
 	any      any
 	Inner    struct{ inner struct{ deep secrets.Value } }
+	//lint:ignore SA5008 the option has no meaning here, and must not open the value
 	Quoted   secrets.Value `json:",string"`
 	Defined  defined
 	Embedded embedding

@@ -40,6 +40,7 @@ func TestExitsAreTheSameForEverySecret(t *testing.T) {
 		require.Equal(t, want, fmt.Sprintf(format, secrets.Value{}), format)
 		require.Contains(t, want, secrets.Placeholder)
 	}
+	require.Equal(t, `"[redacted]" [redacted]`, fmt.Sprintf("%q %-40.2x", secrets.New("a secret"), secrets.New("a secret")))
 	for _, v := range []secrets.Value{{}, secrets.New("a secret")} {
 		j, err := json.Marshal(map[string]any{"a": v, "b": &v})
 		require.NoError(t, err)

@@ -2,6 +2,7 @@ package secrets_test
 
 import (
 	"encoding/json"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -10,11 +11,11 @@ import (
 )
 
 func TestUnmarshalTextKeepsNothingOfTheCaller(t *testing.T) {
-	text := []byte("a secret")
+	text := []byte(" a secret\n")
 	var v secrets.Value
 	require.NoError(t, v.UnmarshalText(text))
 	clear(text)
-	require.Equal(t, "a secret", v.Reveal())
+	require.Equal(t, " a secret\n", v.Reveal())
 }
 
 func TestEqualAndIsZero(t *testing.T) {
@@ -22,6 +23,9 @@ func TestEqualAndIsZero(t *testing.T) {
 	require.False(t, secrets.New("one").Equal(secrets.New("two")))
 	require.False(t, secrets.New("one").Equal(secrets.New("one more")))
 	require.True(t, secrets.Value{}.Equal(secrets.New("")))
+	for i := range 1000 {
+		require.False(t, secrets.New("0").Equal(secrets.New(strconv.Itoa(i+1))), "%d", i)
+	}
 	require.True(t, secrets.Value{}.IsZero())
 	require.True(t, secrets.New("").IsZero())
 	require.False(t, secrets.New(" ").IsZero())

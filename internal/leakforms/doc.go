@@ -15,6 +15,7 @@
 //	             URLSearchParams, Python's quote; %xx in lower and upper case, a space as + and %20
 //	html         Go's html.EscapeString and html/template, named entities (&quot;, &apos;), hex references
 //	shell        POSIX single and double quotes, bash's printf %q with backslashes and with $'...'
+//	quoted       Go's %q and %+q, Python's repr, Node's util.inspect
 //	base64       standard and URL alphabet: the value alone, padded or not, and the characters that
 //	             depend wholly on the value where 0, 1 or 2 bytes of a group of three stand before it,
 //	             so that it is found in the base64 of any text that holds it

@@ -15,7 +15,8 @@ const Placeholder = "[redacted]"
 
 // Form is a text that shows a secret.
 type Form struct {
-	// Name is the kind of encoding: raw, json, url, html, shell, base64 or hex.
+	// Name is the kind of encoding: raw, json, url, html, shell, quoted, base64
+	// or hex.
 	Name string
 	Text string
 }
@@ -36,6 +37,7 @@ func Of(value string) []Form {
 			c.addAll("url", urlForms(text))
 			c.addAll("html", htmlForms(text))
 			c.addAll("shell", shellForms(text))
+			c.addAll("quoted", quotedForms(text))
 		}
 		c.addAll("base64", base64Forms(text))
 		lower := hex.EncodeToString([]byte(text))

@@ -2,6 +2,7 @@ package leakforms_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -9,11 +10,14 @@ import (
 	"fmt"
 	"html"
 	"html/template"
+	"log/slog"
 	"math/rand/v2"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -46,6 +50,7 @@ func TestWhatOtherProgramsPrint(t *testing.T) {
 		"shlex.quote":        "pä\u2028ss'\"'\"'wo\"rd\\</&+ =#@:~!*()\x01\n\tz😀",
 		"in single quotes":   `pä` + "\u2028" + `ss'\''wo"rd\</&+ =#@:~!*()` + "\x01\n\tz😀",
 		"PHP's slashes":      "pä\u2028ss'wo\\\"rd\\\\<\\/&+ =#@:~!*()\\u0001\\n\\tz😀",
+		"util.inspect":       "pä\u2028ss'wo\"rd\\\\</&+ =#@:~!*()\\x01\\n\\tz😀",
 		"upper case units":   `p\u00E4\u2028ss'wo\"rd\\</&+ =#@:~!*()\u0001\n\tz\uD83D\uDE00`,
 	} {
 		require.Contains(t, texts(awkward), want, name)
@@ -57,14 +62,17 @@ func TestWhatOtherProgramsPrint(t *testing.T) {
 		"a:~b=~c":                                 `a:\~b=\~c`,
 		"pass-ü":                                  `pass-\303\274`,
 		"pa$s`w\"o\\rd":                           "pa\\$s\\`w\\\"o\\\\rd",
+		"x\\y\"z":                                 `x\\y"z`,
+		"p'a\"s\\s`w":                             "p\\'a\"s\\\\s`w",
+		"a\x01b\nc\x1bdé long":                    `a\x01b\nc\x1Bdé long`,
 	} {
-		require.Contains(t, texts(value), want, "printf %%q, double quotes")
+		require.Contains(t, texts(value), want, "printf %%q, double quotes; util.inspect")
 	}
 }
 
 // FuzzOf compares with the encoders of the standard library.
 func FuzzOf(f *testing.F) {
-	for _, s := range []string{awkward, "plain-secret", "\xff\x00\x80four", "ÄÖÜ+/==", "a\u2029<b>&'\"\x7f"} {
+	for _, s := range []string{awkward, "plain-secret", "\xff\x00\x80four", "ÄÖÜ+/==", "a\u2029<b>&'\"\x7f", "a\bb\fc\vd\x1be"} {
 		f.Add(s, "ab", "c")
 	}
 	f.Fuzz(func(t *testing.T, s, before, after string) {
@@ -100,6 +108,8 @@ func standard(t *testing.T, s string) map[string]string {
 	if !strings.Contains(x.String(), "\uFFFD") { // what XML cannot hold
 		want["xml"] = x.String()
 	}
+	want["quoted"], want["quoted, ASCII"] = inQuotes(strconv.Quote(s)), inQuotes(strconv.QuoteToASCII(s))
+	want["slog.JSONHandler"] = logged(t, s)
 	want["json"] = inQuotes(marshal(t, s))
 	want["json within json"] = inQuotes(marshal(t, want["json"]))
 	return want
@@ -109,6 +119,16 @@ func marshal(t *testing.T, s string) string {
 	b, err := json.Marshal(s)
 	require.NoError(t, err)
 	return string(b)
+}
+
+// logged is s as log/slog writes it into JSON.
+func logged(t *testing.T, s string) string {
+	var b strings.Builder
+	log := slog.NewJSONHandler(&b, nil)
+	require.NoError(t, log.Handle(context.Background(), slog.NewRecord(time.Time{}, 0, s, 0)))
+	_, text, ok := strings.Cut(strings.TrimSuffix(b.String(), "\"}\n"), `"msg":"`)
+	require.True(t, ok)
+	return text
 }
 
 func inQuotes(s string) string { return s[1 : len(s)-1] }
@@ -143,7 +163,7 @@ func TestProperties(t *testing.T) {
 			require.NotContains(t, leakforms.Placeholder, f.Text, "%q", b)
 			require.False(t, seen[f.Text], "%q twice for %q", f.Text, b)
 			seen[f.Text] = true
-			require.Contains(t, []string{"raw", "json", "url", "html", "shell", "base64", "hex"}, f.Name)
+			require.Contains(t, []string{"raw", "json", "url", "html", "shell", "quoted", "base64", "hex"}, f.Name)
 		}
 	}
 }

@@ -17,6 +17,7 @@ func jsonForms(s string) []string {
 		plain, escaped, node, lower, upper,
 		strings.ReplaceAll(node, "/", `\/`), strings.ReplaceAll(lower, "/", `\/`),
 		goJSON(plain, false), goJSON(escaped, true), jsonString(node, nil, "%04x"),
+		logJSON(s),
 	}
 }
 
@@ -33,8 +34,24 @@ func goJSON(s string, html bool) string {
 
 func asciiOnly(c rune) bool { return c >= 0x7f }
 
+// logJSON is what log/slog writes. It replaces what is not UTF-8.
+func logJSON(s string) string {
+	asDigits := func(c rune) bool { return c == '\b' || c == '\f' || c == '\u2028' || c == '\u2029' }
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		c, n := utf8.DecodeRuneInString(s[i:])
+		if c == utf8.RuneError && n == 1 {
+			b.WriteString(`\ufffd`)
+		} else {
+			b.WriteString(jsonString(s[i:i+n], asDigits, "%04x"))
+		}
+		i += n
+	}
+	return b.String()
+}
+
 // jsonString escapes as ECMA-262, 25.5.2.3 (QuoteJSONString) does, and what
-// also picks. Bytes that are not UTF-8 stay.
+// also picks with digits. Bytes that are not UTF-8 stay.
 func jsonString(s string, also func(rune) bool, unit string) string {
 	var b strings.Builder
 	for i := 0; i < len(s); {
@@ -43,7 +60,7 @@ func jsonString(s string, also func(rune) bool, unit string) string {
 		switch {
 		case c == utf8.RuneError && n == 1:
 			b.WriteByte(s[i])
-		case short >= 0:
+		case short >= 0 && (also == nil || !also(c)):
 			b.WriteString(`\` + `btnfr"\`[short:short+1])
 		case c < 0x20 || also != nil && also(c):
 			for _, u := range utf16.Encode([]rune{c}) {

@@ -38,8 +38,10 @@ func (c *Cursor) Scan(b []byte, found func(start, end int)) (keep int) {
 			case node != 0:
 				c.node, c.at = node, start+f.begin
 				c.report(found)
+			case f.bare(b, start):
+				c.node, c.at = 0, max(start, len(b)-block+1)
 			case start > c.at-depth:
-				c.node, c.at = 0, min(start, len(b))
+				c.node, c.at = 0, start
 			}
 			rest = node == 0
 		}

@@ -15,6 +15,7 @@ const (
 type filter struct {
 	step  int      // one block in so many bytes is looked at
 	begin int      // bytes of the second look
+	least int      // bytes of the shortest text
 	masks []uint16 // by the hash of a block: bit i is set where it may stand at offset i of a text
 	shift uint8    // of the hash
 
@@ -38,7 +39,7 @@ func newFilter(texts []string, t *trie) filter {
 	for _, text := range texts {
 		shortest = min(shortest, len(text))
 	}
-	f := filter{step: min(longest, shortest-block+1), begin: min(beginLen, shortest)}
+	f := filter{step: min(longest, shortest-block+1), begin: min(beginLen, shortest), least: shortest}
 	f.shift = 32 - bitsFor(4*len(texts)*f.step, 12, 19)
 	f.headShift = 64 - bitsFor(32*len(texts), 12, 22)
 	f.masks = make([]uint16, 1<<(32-f.shift))
@@ -131,12 +132,28 @@ func (f *filter) next(b []byte, from int) (start int, node uint32) {
 }
 
 // last is like next for the end of a whole text, where no block is left to
-// look at: it looks at each position.
+// look at: it looks at each position that the shortest text fits behind.
 func (f *filter) last(b []byte, from int) (start int, node uint32) {
-	for ; from+f.begin <= len(b); from++ {
+	if f.bare(b, from) {
+		return len(b), 0
+	}
+	for ; from+f.least <= len(b); from++ {
 		if node := f.find(b[from:]); node != 0 {
 			return from, node
 		}
 	}
 	return from, 0
+}
+
+// bare tells that no text begins in b from on, but for one of which less than
+// a block is there. It may say false where none does.
+func (f *filter) bare(b []byte, from int) bool {
+	for from+block <= len(b) {
+		p := min(from+f.step-1, len(b)-block)
+		if mask := int(f.masks[f.blockHash(b[p:])]); mask&(2<<(p-from)-1) != 0 {
+			return false
+		}
+		from = p + 1
+	}
+	return true
 }

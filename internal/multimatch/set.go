@@ -55,6 +55,14 @@ func (s *Set) Len() int {
 	return s.texts
 }
 
+// Least returns the length of the shortest text, 0 where there is none.
+func (s *Set) Least() int {
+	if s == nil {
+		return 0
+	}
+	return s.filter.least
+}
+
 // Size returns the size of the tables in bytes.
 func (s *Set) Size() int {
 	if s == nil {
@@ -78,7 +86,7 @@ func (s *Set) Spans(b []byte) iter.Seq2[int, int] {
 // Append appends to spans the place of the longest text at each position of b
 // where one ends.
 func (s *Set) Append(spans []Span, b []byte) []Span {
-	if s.Len() == 0 {
+	if s.Len() == 0 || len(b) < s.filter.least {
 		return spans
 	}
 	c := Cursor{set: s, whole: true}

@@ -8,8 +8,10 @@ func contextShapes() []Shape {
 		{ID: "aws-secret-key", Name: "AWS secret access key", MinEntropy: 4, fold: true, anchors: []string{"aws", "secret_access_key", "secretaccesskey", "secret-access-key"}, match: near(isStd64, 40, 3)},
 		{ID: "twilio-auth-token", Name: "Twilio auth token", MinEntropy: 3, fold: true, anchors: []string{"twilio"}, match: near(isHex, 32, 2)},
 		{ID: "mailgun-private-key", Name: "Mailgun private key", MinEntropy: 3, fold: true, anchors: []string{"mailgun"}, match: matchMailgun},
-		{ID: "assigned-secret", Name: "value of a setting that is named as a secret", Generic: true, MinEntropy: 3.5, fold: true,
-			anchors: []string{"passw", "passphrase", "pwd", "secret", "token", "credential", "key", "auth"}, match: matchAssignment},
+		{
+			ID: "assigned-secret", Name: "value of a setting that is named as a secret", Generic: true, MinEntropy: 3.5, fold: true,
+			anchors: []string{"pass", "pwd", "secret", "token", "credential", "key", "auth"}, match: matchAssignment,
+		},
 	}
 }
 
@@ -69,18 +71,26 @@ const (
 )
 
 // matchAssignment matches the value in name = value, where the anchor is in the
-// name: also "name": "value", name => value, name := value, --name value with a
-// quote, -Dname=value. A value that is not in quotes ends the line, or ends
-// where shells, YAML and URLs end it.
+// name: also "name": "value", name => value, name := value, -Dname=value, name:
+// Bearer value, and name || "value". A value that is not in quotes ends the
+// line, or ends where shells, YAML and URLs end it.
 func matchAssignment(t *text, at, end int) (found, bool) {
 	begin := t.runBack(at, isName, maxName)
 	end = t.run(end, isName, maxName)
 	i, assigned := t.operator(end)
-	if !assigned || !isSecretName(t.b[begin:end]) {
+	if !assigned {
 		return found{}, false
 	}
 	i, quote := t.quote(i)
-	last := t.run(i, valueClass(quote), maxValue+1)
+	if name := t.b[begin:end]; !isSecretName(name) && !isPassName(name, quote != 0) {
+		return found{}, false
+	}
+	i = t.scheme(i)
+	in := valueClass(quote)
+	if i == end+1 && t.isEnvironmentLine(begin, end) {
+		in = isEnvironmentValue
+	}
+	last := t.run(i, in, maxValue+1)
 	if last-i < minValue || last-i > maxValue {
 		return found{}, false
 	}
@@ -94,33 +104,8 @@ func matchAssignment(t *text, at, end int) (found, bool) {
 	return found{i, i, last}, true
 }
 
-func isName(c byte) bool { return isWord(c) || c == '-' || c == '.' }
-
-// isSecretName tells whether a name is that of a secret. Those that say what a
-// secret is like, or where it is, are not.
-func isSecretName(name []byte) bool {
-	name = bytes.ToLower(name)
-	for _, suffix := range [...]string{"_id", "-id", "keyid", "_file", "_path", "_url", "_uri", "_name", "_type", "_ttl", "_length", "_hash", "_arn", "file", "path", "name", "length", "count", "type", "public_key", "publickey", "public-key"} {
-		if bytes.HasSuffix(name, []byte(suffix)) {
-			return false
-		}
-	}
-	flat := bytes.Map(func(r rune) rune {
-		if r == '_' || r == '-' || r == '.' {
-			return -1
-		}
-		return r
-	}, name)
-	for _, word := range [...]string{"passw", "passphrase", "pwd", "secret", "token", "credential",
-		"apikey", "accesskey", "authkey", "privatekey", "signingkey", "signkey", "encryptionkey", "masterkey", "clientkey", "servicekey", "storagekey", "jwtkey", "hmackey", "basicauth", "authorization"} {
-		if bytes.Contains(flat, []byte(word)) {
-			return true
-		}
-	}
-	return false
-}
-
-// operator reads what stands between a name and its value.
+// operator reads what stands between a name and its value. Where it is || or
+// ??, which give a value to use when there is no other, that is in quotes.
 func (t *text) operator(i int) (value int, ok bool) {
 	for range 2 { // the quote of the name, also escaped, and a bracket
 		switch t.at(i) {
@@ -139,10 +124,31 @@ func (t *text) operator(i int) (value int, ok bool) {
 		return 0, false
 	case c == '=' || c == ':':
 		i++
+	case (c == '|' || c == '?') && t.at(i+1) == c:
+		if i += 2; t.at(i) == '=' {
+			i++
+		}
+		i = t.blanks(i, 16)
+		_, quote := t.quote(i)
+		return i, quote != 0
 	default:
 		return 0, false
 	}
 	return t.blanks(i, 16), true
+}
+
+// scheme reads the name of a scheme of HTTP before a value (RFC 9110, 11.1).
+func (t *text) scheme(i int) int {
+	for _, name := range [...]string{"bearer ", "basic ", "token "} {
+		end := i
+		for end < i+len(name) && lower(t.at(end)) == name[end-i] {
+			end++
+		}
+		if end == i+len(name) {
+			return t.blanks(end, 16)
+		}
+	}
+	return i
 }
 
 // quote reads the quote before a value, which may be escaped.
@@ -166,6 +172,19 @@ func valueClass(quote byte) class {
 	return func(c byte) bool {
 		return isStd64(c) || isDotted(c) || c == '!' || c == '@' || c == '~' || c == '^' || c == '%' || c == '*'
 	}
+}
+
+// isEnvironmentLine tells whether the name between begin and end is the first on
+// its line, and a = follows, as in .env files and for export in a shell.
+func (t *text) isEnvironmentLine(begin, end int) bool {
+	before := bytes.TrimSuffix(t.b[max(0, begin-len("\nexport ")):begin], []byte("export "))
+	return t.at(end) == '=' && (len(before) == 0 || before[len(before)-1] == '\n')
+}
+
+// isEnvironmentValue is what a value may hold there, where nothing else follows
+// on the line: not what expressions have.
+func isEnvironmentValue(c byte) bool {
+	return isPassword(c) && c < 0x7f && c != '{' && c != '}' && c != '[' && c != ']' && c != ',' && c != ';' || bytes.IndexByte([]byte("/?#"), c) >= 0
 }
 
 // endsValue tells whether c may follow a value that is not in quotes.

@@ -5,6 +5,9 @@ import (
 	"strings"
 )
 
+// maxPlaceholder is how many bytes of a body are looked at for a word.
+const maxPlaceholder = 512
+
 // isPlaceholder tells whether the body of a match says itself that it stands
 // for something else. The words are so long that random text does not have
 // them.
@@ -12,7 +15,7 @@ func isPlaceholder(body []byte) bool {
 	if len(body) == 0 {
 		return true
 	}
-	lower := bytes.ToLower(body)
+	lower := bytes.ToLower(body[:min(len(body), maxPlaceholder)])
 	for _, word := range [...]string{"example", "placeholder", "changeme", "change_me", "change-me", "redacted", "xxxxxx", "******", "......", "1234567890", "0123456789", "abcdefgh"} {
 		if bytes.Contains(lower, []byte(word)) {
 			return true

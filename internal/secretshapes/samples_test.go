@@ -57,6 +57,14 @@ func samples(r *rand.Rand) map[string][]sample {
 		"gitlab-token":              {quoted("gl" + "pat-" + random(r, url64, 20))},
 		"slack-token":               {quoted("xo" + "xb-" + random(r, digits, 12) + "-" + random(r, digits, 12) + "-" + random(r, alnums, 24))},
 		"npm-token":                 {{"//registry/:_authToken=", "np" + "m_" + random(r, alnums, 36), "\n"}},
+		"docker-token":              {quoted("dckr" + "_pat_" + random(r, url64, 27))},
+		"openai-key":                {quoted("sk" + "-proj-" + random(r, url64, 156))},
+		"anthropic-key":             {quoted("sk" + "-ant-api03-" + random(r, url64, 95))},
+		"braintree-token":           {quoted("access_token" + "$production$" + random(r, digits+lowers, 16) + "$" + random(r, hexes, 32))},
+		"square-token":              {quoted("sq0" + "csp-" + random(r, url64, 43))},
+		"shopify-token":             {quoted("shp" + "at_" + random(r, hexes, 32))},
+		"brevo-key":                 {quoted("xkey" + "sib-" + random(r, hexes, 64) + "-" + random(r, alnums, 16))},
+		"mapbox-token":              {quoted("sk" + ".eyJ1" + random(r, alnums, 60) + "." + random(r, url64, 22))},
 		"google-api-key":            {quoted("AI" + "za" + random(r, url64, 35))},
 		"google-oauth-secret":       {quoted("GOC" + "SPX-" + random(r, url64, 28))},
 		"digitalocean-token":        {quoted("dop" + "_v1_" + random(r, hexes, 64))},
@@ -94,8 +102,15 @@ func samples(r *rand.Rand) map[string][]sample {
 	}
 	value := func() string { return random(r, digits, 3) + random(r, alnums, 20) + "x9y" }
 	for _, around := range [][2]string{
-		{"DB_PASSWORD=", "\n"}, {"export API_TOKEN='", "'\n"}, {`"clientSecret": "`, `",` + "\n"}, {"apiKey: ", "\n"},
-		{`{\"password\":\"`, `\"}`}, {"password => '", "'"}, {`signingKey := "`, `"`}, {`headers["Authorization"] = "`, `"`}, {"-Dkeystore.password=", " "},
+		{"DB_PASSWORD=", "\n"},
+		{"export API_TOKEN='", "'\n"},
+		{`"clientSecret": "`, `",` + "\n"},
+		{"apiKey: ", "\n"},
+		{`{\"password\":\"`, `\"}`},
+		{"password => '", "'"},
+		{`signingKey := "`, `"`},
+		{`headers["Authorization"] = "`, `"`},
+		{"-Dkeystore.password=", " "},
 		{"?access_token=", "&user=1"},
 	} {
 		all["assigned-secret"] = append(all["assigned-secret"], sample{around[0], value(), around[1]})

@@ -30,10 +30,6 @@ type Shape struct {
 	match   matcher
 }
 
-// Anchors returns the texts one of which is in each secret of this shape or
-// before it, and whether their case does not matter.
-func (s Shape) Anchors() (anchors []string, fold bool) { return slices.Clone(s.anchors), s.fold }
-
 // Match is a secret in a text.
 type Match struct {
 	// Shape is the ID of the shape.

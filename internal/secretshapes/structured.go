@@ -30,7 +30,7 @@ func matchJWT(t *text, at, _ int) (found, bool) {
 		return found{}, false // so that runs of near misses do not overlap
 	}
 	dot := t.run(at, isURL64, maxJWTHeader)
-	if t.at(dot) != '.' || !t.has(dot+1, "eyJ") {
+	if t.at(dot) != '.' || t.at(dot+1) != 'e' { // as in base64 of all that begins with {
 		return found{}, false
 	}
 	header, err := base64.RawURLEncoding.DecodeString(string(t.b[at:dot]))
@@ -106,16 +106,21 @@ func isBetweenKeyLines(c byte) bool {
 }
 
 // matchPEM64 matches a PEM private key that was encoded once more, as in a
-// variable.
-func matchPEM64(t *text, at, _ int) (found, bool) {
-	if t.run(at, isStd64, 128)-at < 128 {
+// variable. It ends where another one begins.
+func matchPEM64(t *text, at, anchor int) (found, bool) {
+	most := maxPEM
+	if next := bytes.Index(t.upTo(at+1, at+maxPEM), t.b[at:anchor]); next >= 0 {
+		most = next + 1
+	}
+	end := t.run(at, isStd64, most)
+	if end-at < 128 {
 		return found{}, false
 	}
 	first, err := base64.StdEncoding.DecodeString(string(t.b[at : at+64]))
 	if err != nil || !bytes.Contains(first, []byte("PRIVATE KEY")) {
 		return found{}, false
 	}
-	return found{at, at + 64, t.run(at, isStd64, maxPEM)}, true
+	return found{at, at + 64, end}, true
 }
 
 // matchServiceAccount matches the ID of the key in the JSON file of a service

@@ -1,5 +1,7 @@
 package secretshapes
 
+import "bytes"
+
 // text is what a matcher reads. It notes when the matcher wanted to know what
 // is behind the end of it.
 type text struct {
@@ -49,17 +51,25 @@ func (t *text) has(i int, s string) bool {
 }
 
 // wordBegins tells whether a word begins at i: there is no letter, digit or
-// underscore before it, except for the one of an escape such as \n.
+// underscore before it, but for those of an escape such as \n or %20.
 func (t *text) wordBegins(i int) bool {
-	if i == 0 || !isWord(t.b[i-1]) {
-		return true
+	return i == 0 || !isWord(t.b[i-1]) || endsInEscape(t.b[max(0, i-6):i])
+}
+
+// endsInEscape tells whether b ends in one of \n, \r, \t, %20, \x20 and
+// \u0020, with any digits.
+func endsInEscape(b []byte) bool {
+	digits := 0 // at the end of b
+	for digits < min(4, len(b)) && isAnyHex(b[len(b)-1-digits]) {
+		digits++
 	}
-	if i < 2 || t.b[i-2] != '\\' {
-		return false
-	}
-	switch t.b[i-1] {
-	case 'n', 'r', 't':
-		return true
+	for _, escape := range [...]struct {
+		begin  string
+		digits int
+	}{{`\n`, 0}, {`\r`, 0}, {`\t`, 0}, {"%", 2}, {`\x`, 2}, {`\u`, 4}} {
+		if digits >= escape.digits && bytes.HasSuffix(b[:len(b)-escape.digits], []byte(escape.begin)) {
+			return true
+		}
 	}
 	return false
 }

@@ -49,12 +49,15 @@ func TestBaseline(t *testing.T) {
 // in the context of the other.
 func TestBaselineKnowsNoNeighbour(t *testing.T) {
 	s := newScanner(t, nil)
-	context := func(neighbour string) string {
-		var b bytes.Buffer
-		require.NoError(t, leakscan.NewBaseline(text(t, s, "PASSWORD="+neighbour+" KEY=sk"+"_live_"+alnum[:24]+"\n")).Write(&b))
-		return b.String()
+	for _, between := range [][2]string{{"PASSWORD=", " KEY="}, {"PASSWORD=", " "}, {`["`, `", "`}, {"mysql -p", " -k "}, {"", ""}} {
+		context := func(neighbour string) string {
+			var b bytes.Buffer
+			require.NoError(t, leakscan.NewBaseline(text(t, s, between[0]+neighbour+between[1]+"sk"+"_live_"+alnum[:24]+"\n")).Write(&b))
+			require.Contains(t, b.String(), "stripe-key")
+			return b.String()
+		}
+		require.Equal(t, context(alnum[:18]), context(alnum[20:38]), between)
 	}
-	require.Equal(t, context(alnum[:18]), context(alnum[20:38]))
 }
 
 func TestReadBaselineRefuses(t *testing.T) {

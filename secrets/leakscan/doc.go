@@ -92,5 +92,5 @@
 // Files are read Options.Workers at a time. No peer stands beside: gitleaks
 // and trufflehog are commands with hundreds of dependencies and look for many
 // more forms. The worst texts, made of nothing but beginnings of secrets, such
-// as a million times "key", go at 2 MB/s or more.
+// as a million times "key", go at 1 MB/s or more.
 package leakscan

@@ -1,6 +1,7 @@
 package leakscan
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"fmt"
 	"strconv"
@@ -57,11 +58,15 @@ func contextOf(rule, path string, before []byte) (sum [8]byte) {
 // maxLabel is the length in bytes of the longest name that label returns.
 const maxLabel = 40
 
-// label returns the last name in the text before a secret.
+// label returns the last name in the text before a secret, to which it is
+// assigned or given. What stands there in another way may be a secret too.
 func label(before []byte) string {
 	end := len(before)
 	for end > 0 && len(before)-end < 16 && !isLabel(before[end-1]) {
 		end--
+	}
+	if between := before[end:]; !bytes.ContainsAny(between, "=:(") || bytes.ContainsRune(between, ',') {
+		return ""
 	}
 	begin := end
 	for begin > 0 && end-begin < maxLabel && isLabel(before[begin-1]) {

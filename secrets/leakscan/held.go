@@ -44,9 +44,11 @@ func (c *content) hold(m match) {
 		}
 	}
 	begin := c.lineBegin()
-	f := Finding{Rule: m.rule, Name: c.scanner.names[m.rule], Path: c.path, Offset: m.start,
+	f := Finding{
+		Rule: m.rule, Name: c.scanner.names[m.rule], Path: c.path, Offset: m.start,
 		Line: c.line, Column: int(m.start-c.lineStart) + 1,
-		context: contextOf(m.rule, c.path, c.buf[max(begin, c.done-before):c.done])}
+		context: contextOf(m.rule, c.path, c.buf[max(begin, c.done-before):c.done]),
+	}
 	h := held{f, m}
 	if c.allowed(h) {
 		c.covered(m)

@@ -10,7 +10,6 @@ import (
 	"io"
 	"iter"
 	"os"
-	"strings"
 
 	"github.com/masaruk/devops/secrets"
 )
@@ -73,66 +72,12 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 		_, _ = fmt.Fprintf(stderr, "leakscan: the baseline has %d more of %s in %q than there are (context %s): write it again\n", e.Count, e.Rule, e.Path, e.Context)
 	}
 	if err := c.print(stdout, fresh); err != nil {
-		return c.fail(err)
+		return c.fail(fmt.Errorf("leakscan: %w", err))
 	}
 	if code == ExitClean && len(fresh) > 0 {
 		code = ExitFindings
 	}
 	return code
-}
-
-// command is one call of Main.
-type command struct {
-	stderr io.Writer
-
-	dir                     string
-	diff, json, rules       bool
-	stdin                   string
-	baseline, writeBaseline string
-	skip, disable, env      []string
-}
-
-func (c *command) parse(args []string) error {
-	flags := flag.NewFlagSet("leakscan", flag.ContinueOnError)
-	flags.SetOutput(c.stderr)
-	flags.Usage = func() {
-		_, _ = fmt.Fprintln(c.stderr, "usage: leakscan [flags] [directory]")
-		flags.PrintDefaults()
-	}
-	flags.BoolVar(&c.diff, "diff", false, "scan the added lines of the unified diff on stdin")
-	flags.StringVar(&c.stdin, "stdin", "", "scan the text on stdin, which is called `NAME`")
-	flags.BoolVar(&c.json, "json", false, "print findings as JSON, one a line")
-	flags.BoolVar(&c.rules, "rules", false, "list the rules")
-	flags.StringVar(&c.baseline, "baseline", "", "pass over the findings in `FILE`")
-	flags.StringVar(&c.writeBaseline, "write-baseline", "", "write the findings to `FILE`, for -baseline")
-	flags.Var((*list)(&c.skip), "skip", "pass over the files and directories that `PATTERN` matches, besides .git and node_modules; may come again")
-	flags.Var((*list)(&c.disable), "disable", "do not look for `RULE`; may come again")
-	flags.Var((*list)(&c.env), "env", "look for the value of the environment variable `VARIABLE`; may come again")
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
-	c.dir = "."
-	switch {
-	case flags.NArg() > 1:
-		return errors.New("leakscan: one directory at most")
-	case flags.NArg() == 1 && (c.diff || c.stdin != ""), c.diff && c.stdin != "":
-		return errors.New("leakscan: only one of a directory, -diff and -stdin")
-	case flags.NArg() == 1:
-		c.dir = flags.Arg(0)
-	}
-	return nil
-}
-
-// list is a flag that may come again.
-type list []string
-
-// String is as in [flag.Value].
-func (l *list) String() string { return strings.Join(*l, ",") }
-
-// Set is as in [flag.Value].
-func (l *list) Set(s string) error {
-	*l = append(*l, s)
-	return nil
 }
 
 // source returns the findings in what the arguments name. Call done after it.
@@ -152,7 +97,10 @@ func (c *command) source(ctx context.Context, stdin io.Reader) (all iter.Seq2[Fi
 	}
 	root, err := os.OpenRoot(c.dir)
 	if err != nil {
-		return nil, nil, err
+		if info, statErr := os.Stat(c.dir); statErr == nil && !info.IsDir() {
+			return nil, nil, fmt.Errorf("leakscan: %s is a file: name the directory that it is in, or use -stdin", c.dir)
+		}
+		return nil, nil, fmt.Errorf("leakscan: %w", err)
 	}
 	return s.Tree(ctx, root.FS()), func() { _ = root.Close() }, nil // it was only read
 }
@@ -178,7 +126,7 @@ func readBaselineFile(name string) (*Baseline, error) {
 	}
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("leakscan: -baseline: %w", err)
 	}
 	defer func() { _ = f.Close() }() // it was only read
 	return ReadBaseline(f)
@@ -189,7 +137,10 @@ func writeBaselineFile(name string, b *Baseline) error {
 	if err := b.Write(&text); err != nil {
 		return err
 	}
-	return os.WriteFile(name, text.Bytes(), 0o644)
+	if err := os.WriteFile(name, text.Bytes(), 0o644); err != nil {
+		return fmt.Errorf("leakscan: -write-baseline: %w", err)
+	}
+	return nil
 }
 
 func (c *command) fail(err error) int {
@@ -200,7 +151,7 @@ func (c *command) fail(err error) int {
 func (c *command) printRules(w io.Writer) int {
 	for _, r := range Rules() {
 		if _, err := fmt.Fprintf(w, "%-28s%s\n", r.ID, r.Name); err != nil {
-			return c.fail(err)
+			return c.fail(fmt.Errorf("leakscan: %w", err))
 		}
 	}
 	return ExitClean

@@ -76,8 +76,15 @@ func TestMainFails(t *testing.T) {
 	t.Setenv("SHORT", "abc")
 	dir := t.TempDir()
 	for _, args := range [][]string{
-		{"-nothing"}, {dir, dir}, {"-diff", dir}, {"-diff", "-stdin", "x"}, {filepath.Join(dir, "missing")},
-		{"-env", "NOT_SET_ANYWHERE", dir}, {"-env", "SHORT", dir}, {"-disable", "x", dir}, {"-skip", "[", dir},
+		{"-nothing"},
+		{dir, dir},
+		{"-diff", dir},
+		{"-diff", "-stdin", "x"},
+		{filepath.Join(dir, "missing")},
+		{"-env", "NOT_SET_ANYWHERE", dir},
+		{"-env", "SHORT", dir},
+		{"-disable", "x", dir},
+		{"-skip", "[", dir},
 		{"-baseline", filepath.Join(dir, "missing"), dir},
 	} {
 		code, stdout, stderr := run(t, "", args...)
@@ -88,4 +95,22 @@ func TestMainFails(t *testing.T) {
 	code, _, stderr := run(t, "no diff", "-diff")
 	require.Equal(t, leakscan.ExitError, code)
 	require.Contains(t, stderr, "not a unified diff")
+}
+
+// TestMainSaysWhatIsWrong once, and what to do.
+func TestMainSaysWhatIsWrong(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "app.env")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	code, _, stderr := run(t, "", file)
+	require.Equal(t, leakscan.ExitError, code)
+	require.Contains(t, stderr, "leakscan: ")
+	require.Contains(t, stderr, "name the directory that it is in, or use -stdin")
+
+	code, _, stderr = run(t, "", "-nothing")
+	require.Equal(t, leakscan.ExitError, code)
+	require.Equal(t, 1, strings.Count(stderr, "not defined: -nothing"))
+
+	code, _, stderr = run(t, "", file+".missing")
+	require.Equal(t, leakscan.ExitError, code)
+	require.Equal(t, "leakscan: ", stderr[:len("leakscan: ")])
 }

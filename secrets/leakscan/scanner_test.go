@@ -35,15 +35,16 @@ func TestEveryRule(t *testing.T) {
 // made of findings.
 func TestNothingOfTheSecretIsShown(t *testing.T) {
 	s := newScanner(t, &leakscan.Options{Redactor: redactor(t, "hunter22-the-loaded-one")})
-	all := "x = hunter22-the-loaded-one\n"
+	var all strings.Builder
+	all.WriteString("x = hunter22-the-loaded-one\n")
 	var pieces []string
 	for _, p := range append(plants(), planted{secret: "hunter22-the-loaded-one"}) {
-		all += p.text()
+		all.WriteString(p.text())
 		for i := 0; i+8 <= len(p.secret); i++ {
 			pieces = append(pieces, p.secret[i:i+8])
 		}
 	}
-	findings := text(t, s, all)
+	findings := text(t, s, all.String())
 	require.Greater(t, len(findings), len(plants()))
 	asJSON, err := json.Marshal(findings)
 	require.NoError(t, err)

@@ -54,7 +54,9 @@
 // says so. A denial, and credentials that are not valid or have expired, wrap
 // [fs.ErrPermission]. An end of ctx wraps its cause. Errors hold what AWS says
 // of the reason, and its code, status and request id. They never wrap the
-// SDK's own once there was an answer: those may carry a part of it.
+// SDK's own once there was an answer: those may carry a part of it. Where the
+// credentials cannot be had nobody knows whether the secret is there; what a
+// program or service gave in place of them is not shown.
 //
 // # What is repeated
 //
