@@ -33,9 +33,14 @@ func (e Environment) CheckValues(variables []Variable) error {
 	}
 	var errs []error
 	for _, v := range variables {
-		text := v.Value.Reveal()
-		errs = append(errs, e.checkPayments(v, text)...)
-		errs = append(errs, e.checkDebug(v, text), e.checkHTTPS(v, text), e.checkPlaceholder(v, text))
+		errs = append(errs, e.checkValue(v)...)
 	}
 	return errors.Join(errs...)
+}
+
+// checkValue returns what the rules of e have against one value; some of the
+// errors may be nil.
+func (e Environment) checkValue(v Variable) []error {
+	text := v.Value.Reveal()
+	return append(e.checkPayments(v, text), e.checkDebug(v, text), e.checkHTTPS(v, text), e.checkPlaceholder(v, text))
 }

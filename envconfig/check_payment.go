@@ -84,7 +84,7 @@ func isAlphanumeric(c byte) bool {
 
 // secretMarks are what other secrets begin with or hold that should never be
 // kept as plain values.
-var secretMarks = []string{"PRIVATE KEY-----", "AGE-SECRET-KEY-1", "whsec_", "password="}
+var secretMarks = []string{"PRIVATE KEY-----", "AGE-SECRET-KEY-1", "whsec_"}
 
 // holdsSecret tells whether text holds a secret although it was declared as
 // something else.
@@ -98,7 +98,11 @@ func holdsSecret(text string) bool {
 	if len(databasesOf(text)) > 0 && strings.Contains(text, "@") {
 		return true // a password with a "/" in it hides from the line above
 	}
-	return slices.ContainsFunc(secretMarks, func(m string) bool { return strings.Contains(text, m) })
+	if slices.ContainsFunc(secretMarks, func(m string) bool { return strings.Contains(text, m) }) {
+		return true
+	}
+	lower := strings.ToLower(text) // connection strings, in any case
+	return strings.Contains(lower, "password=") || strings.Contains(lower, "pwd=")
 }
 
 // checkPayments tells whether the keys and servers in text are for payments

@@ -13,8 +13,8 @@ import (
 	"github.com/masaruk/devops/secrets"
 )
 
-// fault is why a text is refused: what must hold, and what to do. It is made
-// before any text is seen, apart from the position of an item.
+// fault is why a text is refused: what must hold, and what to do. It is made of
+// what is known before any text is seen, apart from the position of an item.
 type fault struct{ rule, fix string }
 
 // decoder sets dst to what text means, or tells why it cannot.
@@ -40,11 +40,10 @@ func decodeBool(dst reflect.Value, text string) *fault {
 }
 
 func decodeInt(bits int) decoder {
-	bad := &fault{"is a whole number of " + strconv.Itoa(bits) + " bits", "write decimal digits only, such as 42"}
 	return func(dst reflect.Value, text string) *fault {
 		n, err := strconv.ParseInt(text, 10, bits)
 		if err != nil {
-			return bad
+			return &fault{"is a whole number of " + strconv.Itoa(bits) + " bits", "write decimal digits only, such as 42"}
 		}
 		dst.SetInt(n)
 		return nil
@@ -52,11 +51,10 @@ func decodeInt(bits int) decoder {
 }
 
 func decodeUint(bits int) decoder {
-	bad := &fault{"is a whole number of " + strconv.Itoa(bits) + " bits that is not negative", "write decimal digits only, such as 42"}
 	return func(dst reflect.Value, text string) *fault {
 		n, err := strconv.ParseUint(text, 10, bits)
 		if err != nil {
-			return bad
+			return &fault{"is a whole number of " + strconv.Itoa(bits) + " bits that is not negative", "write decimal digits only, such as 42"}
 		}
 		dst.SetUint(n)
 		return nil
@@ -64,11 +62,10 @@ func decodeUint(bits int) decoder {
 }
 
 func decodeFloat(bits int) decoder {
-	bad := &fault{"is a finite number of " + strconv.Itoa(bits) + " bits", "write a number such as 0.25"}
 	return func(dst reflect.Value, text string) *fault {
 		n, err := strconv.ParseFloat(text, bits)
 		if err != nil || math.IsNaN(n) || math.IsInf(n, 0) {
-			return bad
+			return &fault{"is a finite number of " + strconv.Itoa(bits) + " bits", "write a number such as 0.25"}
 		}
 		dst.SetFloat(n)
 		return nil
@@ -97,7 +94,7 @@ func decodeSize(dst reflect.Value, text string) *fault {
 	return nil
 }
 
-var notURL = &fault{"is an absolute URL", "write it with its scheme, such as https://example.com/path"}
+var notURL = &fault{"is an absolute URL", "write it with its scheme and its host, such as https://example.com/path"}
 
 func decodeURL(dst reflect.Value, text string) *fault {
 	u, err := url.Parse(text)
@@ -105,16 +102,21 @@ func decodeURL(dst reflect.Value, text string) *fault {
 	if err != nil || u.Scheme == "" || u.Opaque != "" && u.Opaque[0] >= '0' && u.Opaque[0] <= '9' {
 		return notURL
 	}
+	switch u.Scheme {
+	case "http", "https", "ws", "wss":
+		if u.Hostname() == "" {
+			return notURL // RFC 9110 section 4.2 and RFC 6455 section 3
+		}
+	}
 	*dst.Addr().Interface().(*url.URL) = *u
 	return nil
 }
 
 func decodeTime(layout string) decoder {
-	bad := &fault{"is a time of the layout " + layout, "write a time such as " + time.Date(2026, 1, 31, 22, 15, 0, 0, time.UTC).Format(layout)}
 	return func(dst reflect.Value, text string) *fault {
 		at, err := time.Parse(layout, text)
 		if err != nil {
-			return bad
+			return &fault{"is a time of the layout " + layout, "write a time such as " + time.Date(2026, 1, 31, 22, 15, 0, 0, time.UTC).Format(layout)}
 		}
 		*dst.Addr().Interface().(*time.Time) = at
 		return nil
@@ -157,13 +159,17 @@ func decodeBytes(dst reflect.Value, text string) *fault {
 	return nil
 }
 
-// decodeText uses the type's own UnmarshalText. What that says is dropped,
-// since it mostly quotes the text.
+// decodeText uses the type's own UnmarshalText. What that says, also in a
+// panic, is dropped, since it mostly quotes the text.
 func decodeText(name string) decoder {
-	bad := &fault{"is a text that " + name + " accepts", "see the method UnmarshalText of " + name}
-	return func(dst reflect.Value, text string) *fault {
+	return func(dst reflect.Value, text string) (f *fault) {
+		defer func() {
+			if recover() != nil {
+				f = &fault{"is a text that " + name + " accepts", "mend the method UnmarshalText of " + name + ", which panics"}
+			}
+		}()
 		if dst.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(text)) != nil {
-			return bad
+			return &fault{"is a text that " + name + " accepts", "see the method UnmarshalText of " + name}
 		}
 		return nil
 	}

@@ -13,7 +13,8 @@ func items(t reflect.Type, sep, layout string, each []check) (kind, bool) {
 	switch {
 	case t.Kind() == reflect.Slice:
 		elem, ok := scalar(t.Elem(), layout)
-		if !ok || elem.pointer {
+		// Who gives bytes a name means some text by them, not a list of numbers.
+		if !ok || elem.pointer || t.Elem() == bytesType.Elem() {
 			return kind{}, false
 		}
 		k.text, k.list, k.secret = "list of "+elem.text, true, elem.secret
@@ -94,6 +95,7 @@ func decodeItem(dst reflect.Value, text string, decode decoder, each []check) *f
 
 var (
 	noColon  = &fault{"is a key and a value with a colon between", "write key:value; the value may hold more colons"}
+	badKey   = &fault{"has a key that can be one", "mend the method UnmarshalText of the key's type, which makes something that == cannot compare"}
 	twiceKey = &fault{"has another key than those before it", "remove one of the two"}
 )
 
@@ -117,6 +119,9 @@ func decodeMap(t reflect.Type, key, elem decoder, sep string, each []check) deco
 			}
 			if f := decodeItem(v, strings.TrimSpace(value), elem, each); f != nil {
 				return f.item(i)
+			}
+			if !k.Comparable() {
+				return badKey.item(i)
 			}
 			if all.MapIndex(k).IsValid() {
 				return twiceKey.item(i)

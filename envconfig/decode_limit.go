@@ -66,7 +66,7 @@ func revealedRunes(v reflect.Value) int {
 // minimum and maximum return the check of a limit, and what it says.
 func minimum(k kind, text string) (check, string, bool) {
 	compare, ok := k.limit(text)
-	bad := &fault{bounded(k.limits, "at least ", text), "raise it"}
+	bad := &fault{bounded(k.limits, "at least ", text), more(k.limits)}
 	return func(v reflect.Value, _ string) *fault {
 		if compare(v) < 0 {
 			return bad
@@ -77,7 +77,7 @@ func minimum(k kind, text string) (check, string, bool) {
 
 func maximum(k kind, text string) (check, string, bool) {
 	compare, ok := k.limit(text)
-	bad := &fault{bounded(k.limits, "at most ", text), "lower it"}
+	bad := &fault{bounded(k.limits, "at most ", text), fewer(k.limits)}
 	return func(v reflect.Value, _ string) *fault {
 		if compare(v) > 0 {
 			return bad
@@ -94,6 +94,27 @@ func bounded(what, how, text string) string {
 		return "has a length of " + how + text
 	}
 	return "has " + how + text + " " + what
+}
+
+// more and fewer tell what to do where a bound is broken.
+func more(what string) string {
+	switch what {
+	case "":
+		return "raise it"
+	case "length":
+		return "make it longer"
+	}
+	return "add " + what
+}
+
+func fewer(what string) string {
+	switch what {
+	case "":
+		return "lower it"
+	case "length":
+		return "make it shorter"
+	}
+	return "take " + what + " out"
 }
 
 // oneOf returns the check that the text is one of a list of words.

@@ -70,7 +70,7 @@ func (d *Description) leaf(l *leaf, like Described, in *element) {
 	one.Variable, one.Field, one.Type = in.name(l.name), in.path(l.path), l.kind.text
 	one.Rules, one.Default, one.HasDefault = l.rules, l.def, l.hasDefault
 	one.Required, one.Secret, one.File = !l.optional && !l.hasDefault, l.secret, l.tag.file
-	one.Text = l.tag.keys["desc"]
+	one.Text = l.tag.keys.value("desc")
 	if l.tag.empty {
 		one.Rules = append(one.Rules[:len(one.Rules):len(one.Rules)], "may be empty")
 	}

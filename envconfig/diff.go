@@ -117,8 +117,8 @@ func index(exceptions []Exception) (map[Exception]Exception, error) {
 		wrong := func(field, rule, want, got, hint string) {
 			errs = append(errs, &Violation{Field: fmt.Sprintf("exceptions[%d].%s", i, field), Rule: rule, Want: want, Got: got, Hint: hint})
 		}
-		if e.Variable == "" {
-			wrong("Variable", "names a variable", "a name", "none", "an exception is for one variable")
+		if e.Variable == "" || cell(e.Variable) != e.Variable {
+			wrong("Variable", "names a variable", "a name", fmt.Sprintf("%.60q", e.Variable), "an exception is for one variable")
 		}
 		if !slices.Contains([]Drift{DriftMissing, DriftExtra, DriftType, DriftRules, DriftValue}, e.Kind) {
 			wrong("Kind", "is a kind that can be allowed", "missing, extra, type, rules or differs", fmt.Sprintf("%.40q", string(e.Kind)), "use one of the constants")
@@ -172,7 +172,7 @@ func compareEntries(a, b Entry, inA, inB bool) []Difference {
 		add(DriftType, a.kind(), b.kind(), "")
 	}
 	if a.Rules != b.Rules {
-		add(DriftRules, cmp.Or(a.Rules, "none"), cmp.Or(b.Rules, "none"), "")
+		add(DriftRules, cmp.Or(cell(a.Rules), "none"), cmp.Or(cell(b.Rules), "none"), "")
 	}
 	return out
 }
@@ -192,7 +192,7 @@ func (e Entry) show() string { return fmt.Sprintf("%q", e.Value) }
 
 func (e Entry) kind() string {
 	if e.Secret {
-		return strings.TrimSpace("secret " + e.Type)
+		return strings.TrimSpace("secret " + cell(e.Type))
 	}
-	return cmp.Or(e.Type, "unknown")
+	return cmp.Or(cell(e.Type), "unknown")
 }

@@ -44,12 +44,12 @@ func (d Differences) String() string {
 	for _, x := range d.List {
 		why := ""
 		if x.Reason != "" {
-			why = "(" + x.Reason + ")"
+			why = "(" + cell(x.Reason) + ")"
 		}
 		_, _ = fmt.Fprintf(w, "%s\t%s\t%s: %s\t%s: %s\t%s\n", x.Kind, x.Variable, d.Original, x.Original, d.Mirror, x.Mirror, why) // into memory
 	}
 	for _, e := range d.Stale {
-		_, _ = fmt.Fprintf(w, "stale exception\t%s\t%s\t\t(%s)\n", e.Variable, e.Kind, e.Reason)
+		_, _ = fmt.Fprintf(w, "stale exception\t%s\t%s\t\t(%s)\n", e.Variable, e.Kind, cell(e.Reason))
 	}
 	_ = w.Flush()
 	lines := strings.SplitAfter(b.String(), "\n")

@@ -2,6 +2,7 @@ package envconfig_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -96,4 +97,22 @@ func TestExceptions(t *testing.T) {
 	prod.Version = 9
 	_, err = envconfig.Diff(prod, stg)
 	require.ErrorContains(t, err, `snapshot of "prod": Version`)
+}
+
+// What was stored by somebody else breaks neither the lines nor the terminal.
+func TestDiffShowsNoControlCharacters(t *testing.T) {
+	prod, stg := pair(t)
+	const control = "x\n\x1b[31m\t"
+	prod.Entries[0].Type, prod.Entries[1].Value, prod.Entries[4].Rules = control, control, control
+	d, err := envconfig.Diff(prod, stg,
+		envconfig.Exception{Variable: "POOL", Reason: "why " + control}, envconfig.Exception{Variable: "PORT", Reason: "stale " + control})
+	require.NoError(t, err)
+	for _, text := range []string{d.String(), d.Err().Error()} {
+		require.NotContains(t, text, "\x1b")
+		require.NotContains(t, text, "x\n")
+	}
+	require.Equal(t, 1+len(d.List)+len(d.Stale), strings.Count(d.String(), "\n"))
+	_, err = envconfig.Diff(prod, stg, envconfig.Exception{Variable: control, Reason: "r"})
+	require.ErrorContains(t, err, "exceptions[0].Variable")
+	require.NotContains(t, err.Error(), "\x1b")
 }

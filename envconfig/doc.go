@@ -59,7 +59,8 @@
 //
 // # Settings and values
 //
-// [Environment.Check] compares what was chosen, as [Settings], with the rules.
+// [Environment.Check] compares what was chosen, as [Settings], with the rules;
+// [Environment.Settings] begins with what leaves no choice.
 // [Environment.CheckValues] looks at the values of variables: a live payment
 // key in staging, a test key in production, debugging that is on, plain HTTP to
 // a public host, a placeholder where a secret belongs. It finds keys by how
@@ -78,13 +79,51 @@
 //
 // # Load
 //
-// [Load] and [Loader] fill a struct from variables; their documentation says
-// how.
+// [Load] fills a struct from the process environment, maps and .env files, the
+// first that has a variable giving it, and [Loader], whose documentation has
+// the tags, does so again and again:
+//
+//	type Config struct {
+//		Port int           `env:"PORT" default:"8080" min:"1024"`
+//		Key  secrets.Value `env:"PAYMENT_KEY,file"`
+//	}
+//	cfg, err := envconfig.Load[Config](ctx, &envconfig.LoadOptions{Environment: &env})
+//
+// Everything that is wrong is in one error, which [Problems] takes apart:
+// variable, field, rule, origin and fix, never a value. A method Validate of a
+// struct adds rules of its own; one that panics, like a decoder that does, is
+// a problem and not a crash. With LoadOptions.Environment values are checked as
+// [Environment.CheckValues] does, also those of variables in a file that no
+// field has.
+//
+// [Loaded.Explain] tells where each value came from. [Loader.Describe] makes
+// the .env.example and a table for people, and [CheckGenerated] fails when the
+// committed file is stale. [Loaded.Snapshot] is for [Diff].
+//
+// # Speed
+//
+// 30 fields in 4 levels, beside 40 variables of others, with provenance and all
+// problems, as a multiple of the parse written by hand from the same source
+// (medians on a busy machine with 2 cores; go test ./config -bench . in the
+// module internal/bench, which also shows that all of them read the same):
+//
+//	                            process   map    allocations
+//	envconfig, again            1.9       2.1    12
+//	  and with three Owned      3.5       2.7    16
+//	envconfig, first time       14        18     195
+//	sethvargo/go-envconfig      7.4       9.1    60
+//	caarlos0/env                19        24     283
+//	kelseyhightower/envconfig   22        -      563
+//	cleanenv                    13        -      256
+//
+// The first time compiles the type and proves its tags, which takes some 40
+// microseconds in place of 5: twice as long as the fastest of the others, once.
 //
 // # Concurrency and errors
 //
 // Environments, rules and snapshots are data, safe to read from several
-// goroutines. Checks return a joined error of [*Violation], each of which tells
-// field, rule, what is wanted, what was found, and what to do. None shows the
-// value of a variable; [Differences] shows values that are no secrets.
+// goroutines; a Loader may be used by several. Checks return a joined error of
+// [*Violation], which [Violations] takes apart: field, rule, what is wanted,
+// what was found, and what to do. None shows the value of a variable;
+// [Differences] shows values that are no secrets.
 package envconfig

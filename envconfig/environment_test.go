@@ -25,7 +25,7 @@ func TestTheThreeEnvironments(t *testing.T) {
 		require.NoError(t, c.env.Validate(), c.name)
 		require.Equal(t, c.name, c.env.Name)
 		require.Equal(t, c.tier, c.env.Tier)
-		require.Equal(t, c.opaque, c.env.Rules.AllowsOpaque("anything"), c.name)
+		require.Equal(t, c.opaque, c.env.Rules.Opaque.Has("anything"), c.name)
 		require.Equal(t, c.opaque, c.env.CheckOpaque("anything") == nil, c.name)
 	}
 }
@@ -33,10 +33,10 @@ func TestTheThreeEnvironments(t *testing.T) {
 func TestTheConstructorsShareNothing(t *testing.T) {
 	one := envconfig.Production()
 	one.Rules.Opaque.Names = append(one.Rules.Opaque.Names, "warm-cache")
-	require.False(t, envconfig.Production().Rules.AllowsOpaque("warm-cache"))
-	require.True(t, one.Rules.AllowsOpaque("warm-cache"))
-	require.False(t, one.Rules.AllowsOpaque("warm-cach"))
-	require.False(t, one.Rules.AllowsOpaque(""))
+	require.False(t, envconfig.Production().Rules.Opaque.Has("warm-cache"))
+	require.True(t, one.Rules.Opaque.Has("warm-cache"))
+	require.False(t, one.Rules.Opaque.Has("warm-cach"))
+	require.False(t, one.Rules.Opaque.Has(""))
 }
 
 func TestValidate(t *testing.T) {

@@ -13,7 +13,7 @@ func ExampleProduction() {
 	env := envconfig.Production()
 	env.Rules.Opaque.Names = []string{"warm-cache"}
 	fmt.Println(env.Name, env.Tier, env.Validate())
-	fmt.Println(env.Rules.AllowsOpaque("warm-cache"), env.Rules.AllowsOpaque("fix-it-quickly"))
+	fmt.Println(env.Rules.Opaque.Has("warm-cache"), env.Rules.Opaque.Has("fix-it-quickly"))
 	// Output:
 	// prod production <nil>
 	// true false

@@ -71,10 +71,10 @@ func syntax(name string, err error) []*Problem {
 	}
 	problems := make([]*Problem, len(list))
 	for i, one := range list {
-		p := &Problem{Rule: "is a file of the dialect that was named", Origin: Origin{Input: name}, Fix: one.Error()}
+		p := &Problem{Rule: "is a text of the dialect", Origin: Origin{Input: name}, Fix: one.Error()}
 		var at *dotenv.SyntaxError
 		if errors.As(one, &at) {
-			p.Variable, p.Origin.Line, p.Fix = at.Name, at.Line, at.Problem
+			p.Variable, p.Rule, p.Origin.Line, p.Fix = at.Name, "is written as the dialect demands", at.Line, at.Problem
 		}
 		problems[i] = p
 	}

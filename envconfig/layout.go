@@ -3,6 +3,7 @@ package envconfig
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -16,6 +17,17 @@ type group struct {
 	validates bool
 	// embeds are the paths of the embedded structs that have one too.
 	embeds []string
+
+	// all has the leaves outside of lists by their variables, and lists tells
+	// whether there are others; of the loaded type itself alone.
+	all   map[string]owner
+	lists bool
+}
+
+// owner is the field that a variable belongs to; leaf is nil for a list.
+type owner struct {
+	path string
+	leaf *leaf
 }
 
 // member is a field of a group: exactly one of leaf, inner and list is set.
@@ -65,12 +77,12 @@ const refPrefix = "secret:"
 type compiler struct {
 	root     reflect.Type
 	problems []*Problem
-	names    map[string]string // the field of each variable
+	names    map[string]owner
 	stack    []reflect.Type
 }
 
 func compile(t reflect.Type, prefix string) (*group, []*Problem) {
-	c := &compiler{root: t, names: map[string]string{}}
+	c := &compiler{root: t, names: make(map[string]owner, 32)}
 	if t.Kind() != reflect.Struct {
 		c.bad(typeName(t), "is a struct", "load into a struct, whose fields name the variables")
 		return nil, c.problems
@@ -83,7 +95,52 @@ func compile(t reflect.Type, prefix string) (*group, []*Problem) {
 		prefix += "_"
 	}
 	g := c.group(t, prefix, "")
+	if _, g.lists = g.count(); g.lists && len(c.problems) == 0 {
+		c.collisions(g, g, &element{})
+	}
+	g.all = c.names
 	return g, c.problems
+}
+
+// collisions refuses leaves whose variable is also that of an element of a
+// list, which claim cannot know. It looks at those of g within the root; in is
+// where they are.
+func (c *compiler) collisions(root, g *group, in *element) {
+	for i := range g.members {
+		m := &g.members[i]
+		switch {
+		case m.leaf != nil:
+			name := in.name(m.leaf.name)
+			if root.owners(name) > 1 || m.leaf.tag.file && root.owners(name+fileSuffix) > 1 {
+				c.bad(in.path(m.leaf.path), "has a variable of its own", name+" is a variable of a slice of structs as well; rename one")
+			}
+		case m.list != nil:
+			c.collisions(root, m.list.elem, &element{pre: in.name(m.list.name) + "_0_", at: in.path(m.list.path) + "[0]"})
+		default:
+			c.collisions(root, m.inner, in)
+		}
+	}
+}
+
+// owners counts the leaves that a variable belongs to.
+func (g *group) owners(name string) int {
+	n := 0
+	for i := range g.members {
+		m := &g.members[i]
+		switch {
+		case m.leaf != nil:
+			if m.leaf.reads(name) {
+				n++
+			}
+		case m.list != nil:
+			if _, rest, ok := m.list.element(name); ok {
+				n += m.list.elem.owners(rest)
+			}
+		default:
+			n += m.inner.owners(name)
+		}
+	}
+	return n
 }
 
 func (c *compiler) bad(field, rule, fix string) {
@@ -101,19 +158,19 @@ func typeName(t reflect.Type) string {
 
 func (c *compiler) group(t reflect.Type, prefix, path string) *group {
 	g := &group{typ: t, path: path, validates: reflect.PointerTo(t).Implements(validatorType)}
-	for _, outer := range c.stack {
-		if outer == t {
-			c.bad(path, "does not hold its own type", "a configuration has an end; give the inner field another type")
-			return g
-		}
+	if slices.Contains(c.stack, t) {
+		c.bad(path, "does not hold its own type", "a configuration has an end; give the inner field another type")
+		return g
 	}
 	c.stack = append(c.stack, t)
 	defer func() { c.stack = c.stack[:len(c.stack)-1] }()
+	g.members = make([]member, 0, t.NumField())
 	before := len(c.names)
 	for i := range t.NumField() {
-		if m, ok := c.field(t.Field(i), prefix, dotted(path, t.Field(i).Name)); ok {
+		f := t.Field(i)
+		if m, ok := c.field(f, prefix, dotted(path, f.Name)); ok {
 			m.index = i
-			if t.Field(i).Anonymous && m.inner != nil && m.inner.validates {
+			if f.Anonymous && m.inner != nil && m.inner.validates {
 				g.embeds = append(g.embeds, m.inner.path)
 			}
 			g.members = append(g.members, m)
@@ -133,9 +190,9 @@ func dotted(path, name string) string {
 }
 
 // claim notes that a variable belongs to a field.
-func (c *compiler) claim(name, path string) {
+func (c *compiler) claim(name, path string, l *leaf) {
 	if other, taken := c.names[name]; taken {
-		c.bad(path, "has a variable of its own", fmt.Sprintf("%s is the variable of %s as well; rename one", name, other))
+		c.bad(path, "has a variable of its own", fmt.Sprintf("%s is the variable of %s as well; rename one", name, other.path))
 	}
-	c.names[name] = path
+	c.names[name] = owner{path, l}
 }

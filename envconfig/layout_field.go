@@ -15,7 +15,7 @@ func (c *compiler) field(f reflect.StructField, prefix, path string) (member, bo
 		c.bad(path, "has a tag that "+err.Error(), "mend the tag")
 		return member{}, false
 	}
-	env, named := keys["env"]
+	env, named := keys.get("env")
 	switch {
 	case env == "-":
 		return member{}, false
@@ -97,7 +97,7 @@ func (c *compiler) only(path string, tg tag, what string, options []string, keys
 		}
 	}
 	for _, key := range tagKeys {
-		if _, has := tg.keys[key]; has && !slices.Contains(keys, key) {
+		if _, has := tg.keys.get(key); has && !slices.Contains(keys, key) {
 			c.bad(path, "has no key "+key+", which "+what+" cannot have", "remove the key")
 		}
 	}
@@ -106,11 +106,11 @@ func (c *compiler) only(path string, tg tag, what string, options []string, keys
 func (c *compiler) list(t reflect.Type, tg tag, prefix, path string) (member, bool) {
 	c.only(path, tg, "a slice of structs", []string{"optional"}, "min", "max", "desc")
 	c.groupName(path, tg.name)
-	l := &list{typ: t, name: prefix + tg.name, path: path, optional: tg.optional, desc: tg.keys["desc"]}
-	l.checks, l.rules = c.bounds(path, kind{limit: limitLength(reflect.Value.Len), limits: "items"}, tg)
-	c.claim(l.name, path)
+	l := &list{typ: t, name: prefix + tg.name, path: path, optional: tg.optional, desc: tg.keys.value("desc")}
+	l.checks, l.rules = c.bounds(path, t, kind{limit: limitLength(reflect.Value.Len), limits: "items"}, tg)
+	c.claim(l.name, path, nil)
 	outer := c.names
-	c.names = map[string]string{}
+	c.names = map[string]owner{}
 	l.elem = c.group(t.Elem(), "", "")
 	c.names = outer
 	return member{list: l}, true

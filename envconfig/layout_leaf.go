@@ -9,10 +9,10 @@ import (
 // leaf compiles a field that is loaded from one variable.
 func (c *compiler) leaf(t reflect.Type, tg tag, prefix, path string) (member, bool) {
 	l := &leaf{name: prefix + tg.name, path: path, tag: tg, sep: ","}
-	if sep, ok := tg.keys["sep"]; ok {
+	if sep, ok := tg.keys.get("sep"); ok {
 		l.sep = sep
 	}
-	layout := tg.keys["layout"]
+	layout := tg.keys.value("layout")
 	if layout == "" {
 		layout = time.RFC3339
 	}
@@ -27,7 +27,8 @@ func (c *compiler) leaf(t reflect.Type, tg tag, prefix, path string) (member, bo
 	if len(c.problems) > before {
 		return member{}, false
 	}
-	bounds, boundRules := c.bounds(path, k, tg)
+	bounds, boundRules := c.bounds(path, t, k, tg)
+	c.oneOfFits(path, t, k, l.sep, tg)
 	if k.list || k.dict {
 		k, _ = kindOf(t, l.sep, layout, words)
 		words = nil
@@ -36,10 +37,10 @@ func (c *compiler) leaf(t reflect.Type, tg tag, prefix, path string) (member, bo
 	l.rules = append(boundRules, wordRules...)
 	l.optional = tg.optional || k.pointer
 	l.secret = tg.secret || tg.ref || k.secret
-	l.def, l.hasDefault = tg.keys["default"]
-	c.claim(l.name, path)
+	l.def, l.hasDefault = tg.keys.get("default")
+	c.claim(l.name, path, l)
 	if tg.file {
-		c.claim(l.name+fileSuffix, path)
+		c.claim(l.name+fileSuffix, path, l)
 	}
 	if len(c.problems) == before {
 		c.defaults(t, l)
@@ -57,6 +58,9 @@ func kindOf(t reflect.Type, sep, layout string, each []check) (kind, bool) {
 
 // fits refuses the keys and options that the kind cannot have.
 func (c *compiler) fits(path string, t reflect.Type, k kind, tg tag) {
+	if tg.plain() {
+		return
+	}
 	keys := []string{"default", "desc"}
 	if k.limit != nil {
 		keys = append(keys, "min", "max")
@@ -75,7 +79,7 @@ func (c *compiler) fits(path string, t reflect.Type, k kind, tg tag) {
 		options = append(options, "empty")
 	}
 	c.only(path, tg, "a "+k.text, options, keys...)
-	sep, given := tg.keys["sep"]
+	sep, given := tg.keys.get("sep")
 	switch {
 	case given && (strings.TrimSpace(sep) != sep && sep != " " || sep == ""):
 		c.bad(path, "has a sep that separates", `write one such as ";", without space around it`)
@@ -83,7 +87,7 @@ func (c *compiler) fits(path string, t reflect.Type, k kind, tg tag) {
 		c.bad(path, "has a sep without a colon, which stands between key and value", `write one such as ";"`)
 	case tg.expand && tg.ref:
 		c.bad(path, "has one of the options expand and ref", "remove one, so that nothing but the variable itself chooses the secret")
-	case tg.keys["default"] != "" && tg.optional:
+	case tg.keys.value("default") != "" && tg.optional:
 		c.bad(path, "has either a default or the option optional", "remove the option; with a default nothing need be set")
 	}
 }
@@ -100,46 +104,6 @@ func usesTime(t reflect.Type) bool {
 		return usesTime(t.Key()) || usesTime(t.Elem())
 	}
 	return false
-}
-
-// bounds compiles the keys min and max.
-func (c *compiler) bounds(path string, k kind, tg tag) (checks []check, rules []string) {
-	for _, key := range []string{"min", "max"} {
-		text, given := tg.keys[key]
-		if !given || k.limit == nil {
-			continue
-		}
-		bound := minimum
-		if key == "max" {
-			bound = maximum
-		}
-		ok, rule, valid := bound(k, text)
-		if !valid {
-			c.bad(path, "has a "+key+" that it can be compared with", "write it as the variable would be written, or as a count where it bounds a length")
-			continue
-		}
-		checks, rules = append(checks, ok), append(rules, rule)
-	}
-	return checks, rules
-}
-
-// words compiles the keys oneof and pattern.
-func (c *compiler) words(path string, tg tag) (checks []check, rules []string) {
-	if list, given := tg.keys["oneof"]; given {
-		ok, rule, valid := oneOf(list)
-		if !valid {
-			c.bad(path, "has a oneof of different words", `write them with commas between, such as oneof:"off,sandbox,live"`)
-		}
-		checks, rules = append(checks, ok), append(rules, rule)
-	}
-	if expression, given := tg.keys["pattern"]; given {
-		ok, rule, valid := matches(expression)
-		if !valid {
-			c.bad(path, "has a pattern that package regexp compiles", "mend the expression")
-		}
-		checks, rules = append(checks, ok), append(rules, rule)
-	}
-	return checks, rules
 }
 
 // defaults refuses a default that would be refused when it is used, and one

@@ -18,7 +18,36 @@ type tag struct {
 	unset    bool // is removed from the process environment
 	secret   bool // is hidden
 	ref      bool // "secret:name" is looked up
-	keys     map[string]string
+	keys     pairs
+}
+
+// plain tells whether the tag gives a name and no more.
+func (tg *tag) plain() bool {
+	for _, option := range tagOptions {
+		if *tg.option(option) {
+			return false
+		}
+	}
+	return len(tg.keys) == 1
+}
+
+// pairs are the keys of a struct tag and their values: a few, so that looking
+// through them costs less than a map.
+type pairs [][2]string
+
+func (p pairs) get(key string) (string, bool) {
+	for i := range p {
+		if p[i][0] == key {
+			return p[i][1], true
+		}
+	}
+	return "", false
+}
+
+// value returns the value of a key, "" if it is not there.
+func (p pairs) value(key string) string {
+	text, _ := p.get(key)
+	return text
 }
 
 // tagKeys are the keys that a tag may have for this package, besides env.
@@ -49,8 +78,8 @@ func (tg *tag) option(name string) *bool {
 }
 
 // parseTag reads the tag of a field that has the key env.
-func parseTag(keys map[string]string) (tag, []error) {
-	name, rest, more := strings.Cut(keys["env"], ",")
+func parseTag(keys pairs) (tag, []error) {
+	name, rest, more := strings.Cut(keys.value("env"), ",")
 	tg := tag{name: name, keys: keys}
 	var errs []error
 	for more {
@@ -69,7 +98,8 @@ func parseTag(keys map[string]string) (tag, []error) {
 	if !validName(tg.name) {
 		errs = append(errs, fmt.Errorf("names a variable of letters, digits and _, not beginning with a digit, not %q", tg.name))
 	}
-	for key := range keys {
+	for _, pair := range keys {
+		key := pair[0]
 		if key == "env" || slices.Contains(tagKeys[:], key) {
 			continue
 		}
@@ -95,8 +125,8 @@ func validName(s string) bool {
 
 // splitTag reads a struct tag in Go's conventional form, as reflect.StructTag
 // does, but refuses what that skips silently.
-func splitTag(text string) (map[string]string, error) {
-	keys := map[string]string{}
+func splitTag(text string) (pairs, error) {
+	keys := make(pairs, 0, strings.Count(text, ":\""))
 	for text = strings.TrimLeft(text, " "); text != ""; text = strings.TrimLeft(text, " ") {
 		key, rest, ok := strings.Cut(text, ":")
 		if !ok || key == "" || strings.ContainsAny(key, "\", \x7f") || !strings.HasPrefix(rest, `"`) {
@@ -110,10 +140,10 @@ func splitTag(text string) (map[string]string, error) {
 		if err != nil {
 			return keys, fmt.Errorf("has valid Go quotes in the key %s", key)
 		}
-		if _, twice := keys[key]; twice {
+		if _, twice := keys.get(key); twice {
 			return keys, fmt.Errorf("gives the key %s once", key)
 		}
-		keys[key] = value
+		keys = append(keys, [2]string{key, value})
 		text = rest[len(quoted):]
 	}
 	return keys, nil

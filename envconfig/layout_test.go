@@ -1,6 +1,7 @@
 package envconfig_test
 
 import (
+	"encoding/json"
 	"reflect"
 	"testing"
 	"time"
@@ -38,6 +39,7 @@ func TestBadTags(t *testing.T) {
 		{text, `env:"V" env:"W"`, "has a tag that gives the key env once"},
 		{text, `env:""`, `has a tag that names a variable of letters, digits and _, not beginning with a digit, not ""`},
 		{text, `env:"1V"`, `has a tag that names a variable of letters, digits and _, not beginning with a digit, not "1V"`},
+		{text, `env:"ÄRGER"`, `has a tag that names a variable of letters, digits and _, not beginning with a digit, not "ÄRGER"`},
 		{text, `env:"V-W"`, `has a tag that names a variable of letters, digits and _, not beginning with a digit, not "V-W"`},
 		{text, `env:"V,required"`, `has a tag that has only known options in the key env, not "required"; they are optional, empty, expand, file, unset, secret, ref`},
 		{text, `env:"V, optional"`, `has a tag that has only known options in the key env, not " optional"; they are optional, empty, expand, file, unset, secret, ref`},
@@ -52,6 +54,16 @@ func TestBadTags(t *testing.T) {
 		{text, `env:"V" pattern:"("`, "has a pattern that package regexp compiles"},
 		{text, `env:"V" min:"x"`, "has a min that it can be compared with"},
 		{text, `env:"V" max:"-1"`, "has a max that it can be compared with"},
+		{text, `env:"V" min:"3" max:"2"`, "has a min that is not above its max"},
+		{number, `env:"V" min:"10" max:"9"`, "has a min that is not above its max"},
+		{reflect.TypeFor[*uint8](), `env:"V" min:"10" max:"9"`, "has a min that is not above its max"},
+		{reflect.TypeFor[time.Duration](), `env:"V" min:"1h" max:"90s"`, "has a min that is not above its max"},
+		{reflect.TypeFor[envconfig.Size](), `env:"V" min:"1MiB" max:"1MB"`, "has a min that is not above its max"},
+		{reflect.TypeFor[time.Time](), `env:"V" layout:"2006" min:"2027" max:"2026"`, "has a min that is not above its max"},
+		{list, `env:"V" min:"3" max:"2"`, "has a min that is not above its max"},
+		{reflect.SliceOf(group), `env:"V" min:"3" max:"2"`, "has a min that is not above its max"},
+		{number, `env:"V" oneof:"1,two"`, "has a oneof of words that it can hold"},
+		{reflect.TypeFor[[]int](), `env:"V" oneof:"1,two"`, "has a oneof of words that it can hold"},
 		{text, `env:"V" sep:";"`, "has no key sep, which a string cannot have"},
 		{text, `env:"V,expand,ref"`, "has one of the options expand and ref"},
 		{text, `env:"V,secret" default:"x"`, "has no default, since it is a secret and this is code"},
@@ -73,6 +85,8 @@ func TestBadTags(t *testing.T) {
 		{reflect.TypeFor[chan int](), `env:"V"`, "is of a type that can be loaded, which chan int is not"},
 		{reflect.TypeFor[any](), `env:"V"`, "is of a type that can be loaded, which interface {} is not"},
 		{reflect.TypeFor[[2]int](), `env:"V"`, "is of a type that can be loaded, which [2]int is not"},
+		{reflect.TypeFor[json.RawMessage](), `env:"V"`, "is of a type that can be loaded, which json.RawMessage is not"},
+		{reflect.TypeFor[map[string]tls](), `env:"V"`, "is of a type that can be loaded, which map[string]envconfig_test.tls is not"},
 		{reflect.TypeFor[**int](), `env:"V"`, "is of a type that can be loaded, which **int is not"},
 		{reflect.TypeFor[complex128](), `env:"V"`, "is of a type that can be loaded, which complex128 is not"},
 		{group, `env:"V_"`, "names a group without a _ at its end"},
@@ -140,4 +154,42 @@ func TestEveryBadTagAtOnce(t *testing.T) {
 		_, err = envconfig.NewLoader[kinds](&envconfig.LoadOptions{Prefix: prefix})
 		require.ErrorContains(t, err, "LoadOptions.Prefix", prefix)
 	}
+}
+
+// A list reads names that it makes itself, so they are compared with all others
+// too, in whatever order the fields stand.
+func TestNoVariableIsOfTwoFields(t *testing.T) {
+	type host struct {
+		Name string   `env:"NAME,file"`
+		Tags []string `env:"TAGS,optional"`
+		Next []struct {
+			Port int `env:"PORT"`
+		} `env:"NEXT,optional"`
+	}
+	for _, name := range []string{"HOSTS_0_NAME", "HOSTS_7_NAME", "HOSTS_1_NAME_FILE", "HOSTS_2_NEXT_3_PORT"} {
+		hosts := reflect.StructField{Name: "Hosts", Type: reflect.TypeFor[[]host](), Tag: `env:"HOSTS"`}
+		other := reflect.StructField{Name: "Other", Type: reflect.TypeFor[string](), Tag: reflect.StructTag(`env:"` + name + `"`)}
+		for _, fields := range [][]reflect.StructField{{hosts, other}, {other, hosts}} {
+			_, _, err := envconfig.LoadType(t.Context(), reflect.StructOf(fields), nil)
+			require.Error(t, err, name)
+			require.Contains(t, rules(t, err), "Other: has a variable of its own", name)
+		}
+	}
+	type file struct {
+		File string `env:"FILE"`
+	}
+	type byFile struct {
+		Files []file `env:"FILES"`
+		Zero  string `env:"FILES_0,file"`
+	}
+	_, err := envconfig.NewLoader[byFile](nil)
+	require.Equal(t, []string{"Files[0].File: has a variable of its own", "Zero: has a variable of its own"}, rules(t, err))
+
+	type config struct {
+		Hosts []host `env:"HOSTS,optional"`
+		Count int    `env:"HOSTS_NAME"`
+		Other string `env:"HOSTS_00_NAME"`
+	}
+	_, err = envconfig.NewLoader[config](nil)
+	require.NoError(t, err)
 }

@@ -66,10 +66,9 @@ func ExampleProblems() {
 	}
 	// Output:
 	// PORT (Port) from .env:1 breaks the rule: is a whole number of 64 bits; write decimal digits only, such as 42
-	// PUBLIC_URL (Public) from .env:2 breaks the rule: is an absolute URL; write it with its scheme, such as https://example.com/path
+	// PUBLIC_URL (Public) from .env:2 breaks the rule: is an absolute URL; write it with its scheme and its host, such as https://example.com/path
 	// PAYMENT_MODE (Payment.Mode) from .env:3 breaks the rule: is one of off, sandbox, live; choose one of them, in the same case
-	// PAYMENT_KEY (Payment.Key) breaks the rule: is set; set it, or PAYMENT_KEY_FILE to the path of a file that holds it, in .env; PAYMENT_KYE from .env:4 looks like it, did you mean that?
-	// PAYMENT_KYE from .env:4 breaks the rule: is a variable that a field has; did you mean PAYMENT_KEY? If not, remove it, or list it in LoadOptions.Ignore
+	// PAYMENT_KEY (Payment.Key) breaks the rule: is set; set it, or PAYMENT_KEY_FILE to the path of a file that holds it, in .env; PAYMENT_KYE from .env:4, which no field has, looks like it: did you mean that?
 }
 
 func ExampleNewLoader() {

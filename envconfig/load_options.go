@@ -21,10 +21,12 @@ type LoadOptions struct {
 	// program: a variable with one that no field has is a problem. Prefix is
 	// always owned.
 	Owned []string
-	// Ignore are names that are no problem though nothing has them.
+	// Ignore are names that are no problem though no field has them.
 	Ignore []string
 	// Environment, unless it is nil, is where the program runs: each value that
-	// its CheckValues refuses is a problem.
+	// its CheckValues refuses is a problem. That goes for the fields, and for
+	// variables that no field has but that stand in a file or are Owned, unless
+	// Ignore lists them. One that another input takes the place of is not read.
 	Environment *Environment
 }
 

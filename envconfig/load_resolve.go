@@ -2,6 +2,7 @@ package envconfig
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -105,7 +106,7 @@ func (r *run) lookup(ctx context.Context, s *setting) bool {
 	said := err.Error()
 	if s.input != fromDefault {
 		// Somebody may have written the secret where its name belongs.
-		said = withhold(said, []string{written, name})
+		said = withholder([]string{written, name})(said)
 	}
 	p.Fix = "check the reference and the source, which says: " + said
 	r.problem(p)
@@ -114,36 +115,30 @@ func (r *run) lookup(ctx context.Context, s *setting) bool {
 
 const withheld = "(withheld, because it may show a secret)"
 
-// withhold removes texts from what somebody else says; all of it, if one is
-// too short to be removed.
-func withhold(said string, texts []string) string {
-	said = strings.ReplaceAll(said, "\n", "; ")
+// withholder returns a function that removes texts from what somebody else
+// says; all of it, if one is too short to be removed.
+func withholder(texts []string) func(said string) string {
 	var values []secrets.Value
+	var short []string
 	for _, text := range texts {
-		if text == "" {
-			continue
-		}
 		v := secrets.New(text)
 		if _, err := secrets.NewRedactor(v); err == nil {
 			values = append(values, v)
-		} else if strings.Contains(said, strings.TrimSpace(text)) {
-			return withheld
+		} else if text != "" {
+			short = append(short, strings.TrimSpace(text))
 		}
 	}
 	r, err := secrets.NewRedactor(values...)
-	if err != nil {
-		return withheld
+	return func(said string) string {
+		said = strings.ReplaceAll(said, "\n", "; ")
+		if err != nil || slices.ContainsFunc(short, func(text string) bool { return strings.Contains(said, text) }) {
+			return withheld
+		}
+		return r.String(said)
 	}
-	return r.String(said)
 }
 
 // isHidden tells whether the text is a secret: because the field says so, or
 // because it holds one although nobody said so, such as a URL with a password
 // or a connection string with a key for one.
-func (s *setting) isHidden() bool {
-	if s.hidden || holdsSecret(s.text) {
-		return true
-	}
-	lower := strings.ToLower(s.text)
-	return strings.Contains(lower, "password=") || strings.Contains(lower, "pwd=")
-}
+func (s *setting) isHidden() bool { return s.hidden || holdsSecret(s.text) }

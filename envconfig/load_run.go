@@ -16,6 +16,9 @@ type run struct {
 	invalid  int      // how many of the problems are of a method Validate
 	all      []string // the names in all inputs, once they are needed
 	unset    []string
+	meant    map[string]string // the missing variable of which a misspelt one was told
+	sought   int               // how many look-alikes were looked for
+	said     []*Problem        // those with the words of a method Validate, which may hold secrets
 }
 
 func (r *run) load(ctx context.Context, v reflect.Value) {
@@ -31,6 +34,7 @@ func (r *run) load(ctx context.Context, v reflect.Value) {
 		r.listNames()
 	}
 	r.group(ctx, ld.root, v, nil)
+	r.redact()
 	r.judge()
 	r.duplicates()
 	r.unknown()
@@ -120,7 +124,11 @@ func (r *run) missing(s *setting) {
 		fix += ", in " + strings.Join(r.loader.inputs, " or ")
 	}
 	if other, origin := r.lookalike(s.name()); other != "" {
-		fix += "; " + other + " from " + origin.String() + " looks like it, did you mean that?"
+		fix += "; " + other + " from " + origin.String() + ", which no field has, looks like it: did you mean that?"
+		if r.meant == nil {
+			r.meant = map[string]string{}
+		}
+		r.meant[other] = s.name()
 	}
 	r.problem(&Problem{Variable: s.name(), Field: s.path(), Rule: "is set", Fix: fix})
 }

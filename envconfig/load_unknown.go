@@ -1,17 +1,23 @@
 package envconfig
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
 
 // leafOf returns the leaf that a variable belongs to, or nil.
 func (g *group) leafOf(name string) *leaf {
+	if g.all != nil {
+		if l := g.all[name].leaf; l != nil || !g.lists {
+			return l
+		}
+	}
 	for i := range g.members {
 		m := &g.members[i]
 		switch {
 		case m.leaf != nil:
-			if name == m.leaf.name || m.leaf.tag.file && strings.TrimSuffix(name, fileSuffix) == m.leaf.name {
+			if m.leaf.reads(name) {
 				return m.leaf
 			}
 		case m.list != nil:
@@ -27,6 +33,12 @@ func (g *group) leafOf(name string) *leaf {
 		}
 	}
 	return nil
+}
+
+// reads tells whether the leaf is loaded from the variable, within its element
+// if that is one.
+func (l *leaf) reads(name string) bool {
+	return name == l.name || l.tag.file && strings.TrimSuffix(name, fileSuffix) == l.name
 }
 
 // names returns the names of the leaves outside lists.
@@ -76,31 +88,31 @@ func (r *run) unknown() {
 	if len(ld.owned) == 0 && !r.closed() {
 		return
 	}
-	known := ld.root.names()
-	open := slices.DeleteFunc(slices.Clone(known), func(name string) bool {
-		_, input, _ := r.find(name)
-		return input != nowhere || !ld.owns(name)
-	})
+	open := r.open()
+	var known []string // once it is needed
 	var found []*Problem
 	for i, in := range r.inputs {
 		f, isFile := in.(*file)
 		in.each(func(name string, line int) {
-			if slices.Contains(ld.opts.Ignore, name) || ld.root.leafOf(name) != nil {
-				return
-			}
-			owned := ld.owns(name) || isFile && f.closed
 			// Where nothing says that it is ours, only what is not set can be
 			// meant, so that a HOST of somebody else is not taken for a PORT.
+			owned := ld.owns(name) || isFile && f.closed
+			if !owned && len(open) == 0 || r.known(name) {
+				return
+			}
 			words := open
 			if owned {
+				if known == nil {
+					known = ld.root.names()
+				}
 				words = known
 			}
 			near := nearest(name, words, tolerance(name))
-			if !owned && near == "" {
-				return
+			if missing, told := r.meant[name]; !owned && near == "" || told && (near == "" || near == missing) {
+				return // somebody else's, or the missing variable has told of it
 			}
-			if !ld.owns(name) && near == "" && strings.ToUpper(name) != name {
-				name = "" // it may be a piece of a value of several lines that lacks quotes
+			if near == "" || cell(name) != name {
+				name = r.shown(name)
 			}
 			p := &Problem{Variable: name, Rule: "is a variable that a field has", Origin: Origin{Input: ld.inputs[i], Line: line}, Fix: "remove it, or list it in LoadOptions.Ignore"}
 			if near != "" {
@@ -109,13 +121,43 @@ func (r *run) unknown() {
 			found = append(found, p)
 		})
 	}
-	slices.SortFunc(found, func(a, b *Problem) int {
-		if c := strings.Compare(a.Variable, b.Variable); c != 0 {
-			return c
-		}
-		return strings.Compare(a.Origin.String(), b.Origin.String())
-	})
+	slices.SortFunc(found, byVariable)
 	r.problems = append(r.problems, found...)
+}
+
+// open returns the names of the owned variables that nothing gives.
+func (r *run) open() []string {
+	var open []string
+	for i := range r.settings {
+		s := &r.settings[i]
+		if s.input >= 0 || s.in != nil || !r.loader.owns(s.leaf.name) {
+			continue
+		}
+		open = append(open, s.leaf.name)
+		if s.leaf.tag.file {
+			open = append(open, s.leaf.name+fileSuffix)
+		}
+	}
+	return open
+}
+
+func byVariable(a, b *Problem) int {
+	return cmp.Or(strings.Compare(a.Variable, b.Variable), strings.Compare(a.Origin.String(), b.Origin.String()))
+}
+
+// shown returns the name of a variable that no field has, or "" where it may be
+// a piece of a value of several lines that lacks quotes.
+func (r *run) shown(name string) string {
+	if !r.loader.owns(name) && strings.ToUpper(name) != name || cell(name) != name {
+		return ""
+	}
+	return name
+}
+
+// known tells whether a field has the variable, or the options say that none
+// need.
+func (r *run) known(name string) bool {
+	return slices.Contains(r.loader.opts.Ignore, name) || r.loader.root.leafOf(name) != nil
 }
 
 func (r *run) closed() bool {
@@ -127,12 +169,19 @@ func (r *run) closed() bool {
 	return false
 }
 
+// mostSought bounds the look-alikes that one load looks for: where more is
+// missing than that, it is not for slips of the pen.
+const mostSought = 40
+
 // lookalike returns a variable that no field has and that looks like name.
 func (r *run) lookalike(name string) (string, Origin) {
 	best, origin, limit := "", Origin{}, tolerance(name)
+	if r.sought++; r.sought > mostSought {
+		return "", Origin{}
+	}
 	for i, in := range r.inputs {
 		in.each(func(other string, line int) {
-			if r.loader.root.leafOf(other) != nil {
+			if more := len(other) - len(name); more > limit || -more > limit || r.known(other) || cell(other) != other {
 				return
 			}
 			d := distance(name, other)

@@ -1,7 +1,9 @@
 package envconfig_test
 
 import (
+	"fmt"
 	"maps"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -64,12 +66,97 @@ func TestUnknownVariables(t *testing.T) {
 	}
 }
 
+// What no field has is judged all the same where it is this program's: in a file
+// or under an owned beginning, unless something else takes its place.
+func TestValuesOfUnknownVariablesAreJudged(t *testing.T) {
+	stg := envconfig.Staging()
+	for _, c := range []struct {
+		name, value, at string
+	}{
+		{"STRIPE_KEY", "sk_" + "live_kanaryQWZXJK", "STRIPE_KEY .env:2"},
+		{"STRIPE_KEY", "sk_" + "test_kanaryQWZXJK", ""},
+		{"stripe_key", "sk_" + "live_kanaryQWZXJK", " .env:2"},
+		{"NODE_OPTIONS", "--inspect", "NODE_OPTIONS .env:2"},
+		{"NODE_TLS_REJECT_UNAUTHORIZED", "0", "NODE_TLS_REJECT_UNAUTHORIZED .env:2"},
+		{"OF_SOMEBODY", "http://example.com", ""},
+		{"TAKEN", "http://example.com", ""},
+	} {
+		_, err := envconfig.Load[hostConfig](t.Context(), &envconfig.LoadOptions{
+			Environment: &stg, Ignore: []string{"OF_SOMEBODY"},
+			Inputs: []envconfig.Input{
+				envconfig.FromMap("m", map[string]string{"NAME": "x", "TAKEN": "https://example.com", "PROXY": "http://example.com"}),
+				envconfig.FromText(".env", "NAME=y\n"+c.name+"="+c.value+"\n", dotenv.Node, nil),
+			},
+		})
+		if c.at == "" {
+			require.NoError(t, err, c.name)
+			continue
+		}
+		absent(t, err, c.name)
+		require.Len(t, envconfig.Problems(err), 1, c.name)
+		require.Equal(t, c.at, envconfig.Problems(err)[0].Variable+" "+envconfig.Problems(err)[0].Origin.String())
+	}
+	file := func(name string) envconfig.Input {
+		return envconfig.FromText(name, "NAME=x\nSTRIPE_KEY=sk_live_1\n", dotenv.Node, nil)
+	}
+	_, err := envconfig.Load[hostConfig](t.Context(), &envconfig.LoadOptions{Environment: &stg, Inputs: []envconfig.Input{file("a"), file("b")}})
+	require.Len(t, envconfig.Problems(err), 1)
+	require.Equal(t, "a:2", envconfig.Problems(err)[0].Origin.String())
+	_, err = envconfig.Load[hostConfig](t.Context(), &envconfig.LoadOptions{
+		Environment: &stg, Owned: []string{"APP_"},
+		Inputs: []envconfig.Input{envconfig.FromMap("m", map[string]string{"NAME": "x", "APP_Z": "http://a.org", "APP_A": "http://a.org", "B": "http://a.org"})},
+	})
+	require.Equal(t, []string{
+		"APP_A: is encrypted where it is reachable from outside", "APP_Z: is encrypted where it is reachable from outside",
+		"APP_A: is a variable that a field has", "APP_Z: is a variable that a field has",
+	}, rules(t, err))
+}
+
+// One slip of the pen is one problem, wherever it would be found.
+func TestAMisspeltVariableIsOneProblem(t *testing.T) {
+	for _, opts := range []envconfig.LoadOptions{
+		{Owned: []string{"POOL_"}}, {Prefix: ""}, {Inputs: []envconfig.Input{envconfig.FromText(".env", "POOL_MAX_IDEL=1\n", dotenv.Node, &envconfig.FileOptions{Closed: true})}},
+	} {
+		if opts.Inputs == nil {
+			opts.Inputs = []envconfig.Input{envconfig.FromMap("test", map[string]string{"POOL_MAX_IDEL": "1"})}
+		}
+		_, err := envconfig.Load[poolConfig](t.Context(), &opts)
+		require.Equal(t, []string{"POOL_MAX_IDLE Pool.MaxIdle: is set"}, rules(t, err))
+		require.ErrorContains(t, err, "POOL_MAX_IDEL from ")
+	}
+	// In lists too, of which only so many are looked for.
+	type config struct {
+		Hosts []hostConfig `env:"HOSTS"`
+	}
+	variables := map[string]string{}
+	for i := range 60 {
+		variables[fmt.Sprintf("HOSTS_%d_PORT", i)] = "80"
+		variables[fmt.Sprintf("HOSTS_%d_NAEM", i)] = "x"
+	}
+	_, err := envconfig.Load[config](t.Context(), &envconfig.LoadOptions{Owned: []string{"HOSTS_"}, Inputs: []envconfig.Input{envconfig.FromMap("test", variables)}})
+	require.Equal(t, 40, strings.Count(err.Error(), "looks like it"))
+	require.Len(t, envconfig.Problems(err), 60+20)
+
+	// A name that cannot be printed is not.
+	_, err = envconfig.Load[hostConfig](t.Context(), &envconfig.LoadOptions{
+		Prefix: "APP", Inputs: []envconfig.Input{envconfig.FromMap("test", map[string]string{"APP_NAME": "x", "APP_PORT\x1b": "1"})},
+	})
+	require.Equal(t, []string{": is a variable that a field has"}, rules(t, err))
+	require.NotContains(t, err.Error(), "\x1b")
+
+	// What was set aside on purpose is no slip.
+	_, err = envconfig.Load[poolConfig](t.Context(), &envconfig.LoadOptions{
+		Ignore: []string{"POOL_MAX_IDEL"}, Inputs: []envconfig.Input{envconfig.FromMap("test", map[string]string{"POOL_MAX_IDEL": "1"})},
+	})
+	require.NotContains(t, err.Error(), "IDEL")
+}
+
 // A required variable that is missing names what may be meant to be it, also
 // where nothing is owned.
 func TestMissingVariableNamesItsLookalike(t *testing.T) {
 	_, err := load[poolConfig](t, map[string]string{"POOL_MAX_IDEL": "1", "POOL_MAX_OPEN": "1"})
 	require.Equal(t, []string{"POOL_MAX_IDLE Pool.MaxIdle: is set"}, rules(t, err))
-	require.Contains(t, envconfig.Problems(err)[0].Fix, "POOL_MAX_IDEL from test looks like it")
+	require.Contains(t, envconfig.Problems(err)[0].Fix, "POOL_MAX_IDEL from test, which no field has, looks like it")
 	_, err = load[poolConfig](t, map[string]string{"POOL_MAX_OPEN": "1"})
 	require.NotContains(t, err.Error(), "looks like")
 }

@@ -11,24 +11,50 @@ import (
 	"github.com/masaruk/devops/secrets"
 )
 
-// validate calls the struct's own method and hides the secrets that were
-// loaded in what it says.
+// validate calls the struct's own method. What that says stays as it is until
+// all secrets are loaded; see redact.
 func (r *run) validate(g *group, v reflect.Value, in *element) {
-	err := v.Addr().Interface().(validator).Validate()
-	if err == nil {
-		return
-	}
+	said, panicked := callValidate(v)
 	field := strings.TrimSuffix(in.path(g.path), ".")
 	if field == "" {
 		field = typeName(r.loader.typ)
 	}
-	texts := r.hiddenTexts()
-	for _, one := range unjoin(err) {
-		p := &Problem{Field: field, Rule: "passes its method Validate", Fix: withhold(one.Error(), texts)}
+	if panicked {
+		r.problem(&Problem{
+			Field: field, Rule: "passes its method Validate",
+			Fix: "mend the method, which panics; one of an embedded pointer is called with nil where nothing of that is set, unless the struct around it has its own",
+		})
+		r.invalid++
+		return
+	}
+	for _, one := range said {
+		p := &Problem{Field: field, Rule: "passes its method Validate", Fix: one}
 		if !r.promoted(g, in, p) {
 			r.problem(p)
+			r.said = append(r.said, p)
 			r.invalid++
 		}
+	}
+}
+
+// callValidate returns what the method says, and drops what a panic says, which
+// may hold a value.
+func callValidate(v reflect.Value) (said []string, panicked bool) {
+	defer func() { panicked = recover() != nil }()
+	for _, err := range unjoin(v.Addr().Interface().(validator).Validate()) {
+		said = append(said, err.Error())
+	}
+	return said, false
+}
+
+// redact hides the secrets that were loaded in what methods Validate said.
+func (r *run) redact() {
+	if len(r.said) == 0 {
+		return
+	}
+	hide := withholder(r.hiddenTexts())
+	for _, p := range r.said {
+		p.Fix = hide(p.Fix)
 	}
 }
 
@@ -99,37 +125,62 @@ func (s *setting) parts() []string {
 	return out
 }
 
+func (s *setting) variable() Variable {
+	return Variable{Name: s.name(), Value: secrets.New(s.text), Secret: s.isHidden()}
+}
+
 // variables returns what is set, for the rules of an environment to judge.
 func (r *run) variables() []Variable {
 	var all []Variable
 	for i := range r.settings {
 		if s := &r.settings[i]; s.input != nowhere {
-			all = append(all, Variable{Name: s.name(), Value: secrets.New(s.text), Secret: s.isHidden()})
+			all = append(all, s.variable())
 		}
 	}
 	return all
 }
 
-// judge reports each value that the rules of the environment refuse.
+// judge reports each value that the rules of the environment refuse: of the
+// fields, and of variables that no field has but that are this program's.
 func (r *run) judge() {
 	env := r.loader.opts.Environment
 	if env == nil {
 		return
 	}
-	for _, err := range unjoin(env.CheckValues(r.variables())) {
-		p := &Problem{Rule: "keeps the rules of " + env.Name, Fix: err.Error()}
-		var v *Violation
-		if errors.As(err, &v) {
-			p.Variable, p.Rule, p.Fix = v.Field, v.Rule, "want "+v.Want+", got "+v.Got
-			if v.Hint != "" {
-				p.Fix += "; " + v.Hint
-			}
+	if err := env.Validate(); err != nil { // an exemption may have ended
+		for _, err := range unjoin(err) {
+			r.problem(&Problem{Rule: "keeps the rules of " + env.Name, Fix: err.Error()})
 		}
-		for i := range r.settings {
-			if s := &r.settings[i]; s.name() == p.Variable {
-				p.Field, p.Origin = s.path(), r.loader.origin(s)
-			}
+		return
+	}
+	for i := range r.settings {
+		if s := &r.settings[i]; s.input != nowhere {
+			r.broken(env, s.variable(), s.path(), r.loader.origin(s))
 		}
-		r.problem(p)
+	}
+	before := len(r.problems)
+	defer func() { slices.SortStableFunc(r.problems[before:], byVariable) }()
+	for i, in := range r.inputs {
+		_, isFile := in.(*file)
+		in.each(func(name string, line int) {
+			if !isFile && !r.loader.owns(name) || r.known(name) {
+				return
+			}
+			if text, first, _ := r.find(name); int(first) == i {
+				v := Variable{Name: r.shown(name), Value: secrets.New(text), Secret: holdsSecret(text)}
+				r.broken(env, v, "", Origin{Input: r.loader.inputs[i], Line: line})
+			}
+		})
+	}
+}
+
+// broken reports what the rules of an environment have against a value.
+func (r *run) broken(env *Environment, v Variable, path string, from Origin) {
+	for _, broken := range Violations(errors.Join(env.checkValue(v)...)) {
+		fix := "want " + broken.Want + ", got " + broken.Got
+		if broken.Hint != "" {
+			fix += "; " + broken.Hint
+		}
+		r.problem(&Problem{Variable: v.Name, Field: path, Rule: broken.Rule, Origin: from, Fix: fix})
 	}
 }

@@ -56,32 +56,25 @@ func (p *Problem) Error() string {
 // wrapped, because it may hold the value.
 func (p *Problem) Unwrap() error { return p.cause }
 
-// Problems returns every Problem in the tree of err, in order.
-func Problems(err error) []*Problem {
-	if err == nil {
-		return nil
-	}
-	if p := (*Problem)(nil); asProblem(err, &p) {
-		return []*Problem{p}
-	}
-	var out []*Problem
+// Problems returns every Problem in the tree of err, in order; none of nil.
+func Problems(err error) []*Problem { return inTree[*Problem](err) }
+
+// inTree returns each error of the type T in the tree of err, in order, and
+// nothing of what is below one.
+func inTree[T error](err error) []T {
+	var out []T
 	switch e := err.(type) {
+	case nil:
+	case T:
+		out = []T{e}
 	case interface{ Unwrap() []error }:
 		for _, one := range e.Unwrap() {
-			out = append(out, Problems(one)...)
+			out = append(out, inTree[T](one)...)
 		}
 	case interface{ Unwrap() error }:
-		out = Problems(e.Unwrap())
+		out = inTree[T](e.Unwrap())
 	}
 	return out
-}
-
-func asProblem(err error, to **Problem) bool {
-	p, ok := err.(*Problem)
-	if ok {
-		*to = p
-	}
-	return ok
 }
 
 // Origin tells where a value came from. The zero Origin is nowhere.

@@ -102,15 +102,12 @@ const (
 	MirrorsProduction Mirror = "production" // but for declared exceptions
 )
 
-// AllowsOpaque tells whether a step made of the function of that name may run.
-func (r Rules) AllowsOpaque(name string) bool { return r.Opaque.Has(name) }
-
 // CheckOpaque reports each of the functions that the rules refuse: a joined
 // error of [*Violation], or nil.
 func (e Environment) CheckOpaque(names ...string) error {
 	var errs []error
 	for _, name := range names {
-		if !e.Rules.AllowsOpaque(name) {
+		if !e.Rules.Opaque.Has(name) {
 			errs = append(errs, &Violation{
 				Field: "Rules.Opaque", Rule: "allows the functions that steps are made of", Want: e.Rules.Opaque.describe(), Got: fmt.Sprintf("%q", name),
 				Hint: fmt.Sprintf("make it an action that describes itself, or add the name to Rules.Opaque.Names of %s", e.Name),

@@ -37,11 +37,6 @@ func (s Set[T]) Values() []T {
 	return out
 }
 
-// Intersect returns the set of what both allow.
-func (s Set[T]) Intersect(other Set[T]) Set[T] {
-	return Set[T]{members: intersect(s.members, other.members)}
-}
-
 // IsZero tells whether the set is empty.
 func (s Set[T]) IsZero() bool { return s.members == "" }
 

@@ -34,6 +34,46 @@ type ReleaseSettings struct {
 	MigrationBackup Switch `json:"migration_backup"`
 }
 
+// Settings returns what there is no choice about, to be filled in with what the
+// program chose: the value of each rule that allows only one, and of the others
+// what the platform names for the development tier (debug logs, relaxed rate
+// limits, generated seed data). Nothing is chosen in a field that is left empty.
+//
+// A setting says what is so. To take one from here means to promise it, such as
+// backups in production.
+func (e Environment) Settings() Settings {
+	r := &e.Rules
+	s := Settings{
+		Payments: sole(r.Payments), Debug: sole(r.Debug), RateLimits: sole(r.RateLimits), SeedData: sole(r.SeedData), Mirrors: sole(r.Mirrors),
+		LogMasking: sole(r.LogMasking), HTTPS: sole(r.HTTPS), SecretsInCode: sole(r.SecretsInCode), Backups: sole(r.Backups),
+		Monitoring: sole(r.Monitoring), Alerts: sole(r.Alerts),
+		Release: ReleaseSettings{
+			ZeroDowntime: sole(r.Release.ZeroDowntime), Approval: sole(r.Release.Approval), Health: sole(r.Release.Health),
+			Watch: sole(r.Release.Watch), MigrationBackup: sole(r.Release.MigrationBackup),
+		},
+	}
+	if e.Tier == TierDevelopment {
+		s.Debug, s.RateLimits, s.SeedData = prefer(On, r.Debug), prefer(LimitsRelaxed, r.RateLimits), prefer(SeedGenerated, r.SeedData)
+	}
+	return s
+}
+
+// sole returns the member of a set that has one, or "".
+func sole[T ~string](s Set[T]) T {
+	if members := split(s.members); len(members) == 1 {
+		return T(members[0])
+	}
+	return ""
+}
+
+// prefer returns word if the rule allows it, and its only member or "" if not.
+func prefer[T ~string](word T, rule Set[T]) T {
+	if rule.Has(word) {
+		return word
+	}
+	return sole(rule)
+}
+
 // chosen returns the settings by the path of their rule below Rules.
 func (s Settings) chosen() map[string]string {
 	return map[string]string{

@@ -1,6 +1,8 @@
 package envconfig_test
 
 import (
+	"errors"
+	"fmt"
 	"reflect"
 	"testing"
 
@@ -59,4 +61,39 @@ func TestCheckOfSettings(t *testing.T) {
 	lax := envconfig.Production()
 	lax.Rules.Payments = envconfig.Allow(envconfig.PaymentsSandbox)
 	require.Equal(t, []string{"Rules.Payments"}, fields(t, lax.Check(s)), "settings were checked against rules that do not hold")
+}
+
+// What leaves no choice is chosen, and what the platform says of development.
+func TestSettingsOfAnEnvironment(t *testing.T) {
+	require.Equal(t, production(), envconfig.Production().Settings())
+	stg := envconfig.Staging().Settings()
+	require.Equal(t, envconfig.Settings{
+		Payments: envconfig.PaymentsSandbox, Debug: envconfig.Off, RateLimits: envconfig.LimitsStrict, SeedData: envconfig.SeedRealistic,
+		Mirrors: envconfig.MirrorsProduction, LogMasking: envconfig.On, HTTPS: envconfig.On, SecretsInCode: envconfig.Off,
+	}, stg)
+	dev := envconfig.Development()
+	require.Equal(t, envconfig.Settings{
+		Debug: envconfig.On, RateLimits: envconfig.LimitsRelaxed, SeedData: envconfig.SeedGenerated, HTTPS: envconfig.On, SecretsInCode: envconfig.Off,
+	}, dev.Settings())
+	dev.Rules.Debug, dev.Rules.SeedData = envconfig.Allow(envconfig.Off), envconfig.Allow(envconfig.SeedNone)
+	require.Equal(t, envconfig.Off, dev.Settings().Debug)
+	require.Equal(t, envconfig.SeedNone, dev.Settings().SeedData)
+	require.Empty(t, envconfig.Environment{}.Settings())
+
+	// What an exemption allows besides is a choice, and nobody made it.
+	lax, err := envconfig.Production().Exempt(sandboxed())
+	require.NoError(t, err)
+	require.Empty(t, lax.Settings().Payments)
+}
+
+func TestViolations(t *testing.T) {
+	require.Empty(t, envconfig.Violations(nil))
+	require.Empty(t, envconfig.Violations(errors.New("another")))
+	var zero envconfig.Rules
+	_, one := envconfig.Production().Derive("x", zero)
+	two := &envconfig.Violation{Field: "Two"}
+	all := envconfig.Violations(errors.Join(fmt.Errorf("first: %w", one), nil, errors.New("another"), fmt.Errorf("%w and %w", two, two)))
+	require.Len(t, all, 18)
+	require.Equal(t, "Rules.Payments", all[0].Field)
+	require.Equal(t, two, all[17])
 }

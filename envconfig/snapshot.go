@@ -117,6 +117,9 @@ func (e Entry) validate(at string, again bool) []error {
 	if e.Variable == "" {
 		wrong("has a name", "the name of a variable", "none", "fill in Variable")
 	}
+	if cell(e.Variable) != e.Variable {
+		wrong("has a name", "one that can be printed", fmt.Sprintf("%.60q", e.Variable), "use the name that the program reads")
+	}
 	if again && e.Variable != "" {
 		wrong("is there once", "one entry", fmt.Sprintf("another one for %.60q", e.Variable), "keep the one that is in force")
 	}

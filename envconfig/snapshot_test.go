@@ -47,6 +47,8 @@ func TestASnapshotHoldsNoSecret(t *testing.T) {
 			"AGE=AGE-SECRET-KEY-1"+hiddenText,
 			"KEY=-----BEGIN RSA PRIVATE KEY-----\n"+hiddenText,
 			"DSN=host=db password="+hiddenText,
+			"DSN_2=host=db Password="+hiddenText,
+			"DSN_3=server=db;PWD="+hiddenText,
 			"?UNSET="+hiddenText,
 			"PORT=8080", "NEXT_PUBLIC=pk_live_1")
 		require.NoError(t, s.Validate())
@@ -73,6 +75,8 @@ func TestSnapshotValidate(t *testing.T) {
 		{"zero", func(s *envconfig.Snapshot) { *s = envconfig.Snapshot{} }, []string{"Version", "Environment", "Tier"}},
 		{"newer", func(s *envconfig.Snapshot) { s.Version++ }, []string{"Version"}},
 		{"no name", func(s *envconfig.Snapshot) { s.Entries[0].Variable = "" }, []string{"Entries[0]"}},
+		{"a name that breaks the table", func(s *envconfig.Snapshot) { s.Entries[0].Variable = "A\nB" }, []string{"Entries[0]"}},
+		{"a name that moves the cursor", func(s *envconfig.Snapshot) { s.Entries[0].Variable = "A\x1b[1A" }, []string{"Entries[0]"}},
 		{"twice", func(s *envconfig.Snapshot) { s.Entries = append(s.Entries, ok) }, []string{"Entries[1]"}},
 		{"a secret", func(s *envconfig.Snapshot) { s.Entries[0].Secret, s.Entries[0].Value = true, hiddenText }, []string{"Entries[0]"}},
 		{"a secret in disguise", func(s *envconfig.Snapshot) { s.Entries[0].Value = "sk_live_" + hiddenText }, []string{"Entries[0]"}},

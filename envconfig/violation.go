@@ -23,3 +23,6 @@ func (v *Violation) Error() string {
 	}
 	return s
 }
+
+// Violations returns every Violation in the tree of err, in order; none of nil.
+func Violations(err error) []*Violation { return inTree[*Violation](err) }

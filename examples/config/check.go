@@ -39,8 +39,8 @@ func load(ctx context.Context, fsys fs.FS, file string, env envconfig.Environmen
 		found = append(found, finding{p.Origin.Line, fmt.Sprintf("%s: %s; %s", p.Variable, p.Rule, p.Fix)})
 	}
 	if cfg != nil {
-		if err := env.Check(cfg.Value.Settings(env)); err != nil {
-			found = append(found, finding{text: strings.ReplaceAll(err.Error(), "\n", "; ")})
+		for _, v := range envconfig.Violations(env.Check(cfg.Value.Settings(env))) {
+			found = append(found, finding{text: v.Error()})
 		}
 	}
 	for _, f := range dotenv.Lint(string(text)) {

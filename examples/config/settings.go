@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"net/url"
 	"time"
 
@@ -91,18 +92,15 @@ type RateLimit struct {
 // Settings are the choices that follow from the configuration, for the rules of
 // the environment to judge.
 func (c Config) Settings(env envconfig.Environment) envconfig.Settings {
-	mirrors := envconfig.MirrorsNothing
-	if env.Tier == envconfig.TierStaging {
-		mirrors = envconfig.MirrorsProduction
+	s := env.Settings() // where there is no choice
+	s.Payments, s.Debug, s.RateLimits, s.FeatureFlags = c.Payment.Mode, on(c.Log.Level == "debug"), c.RateLimit.Mode, c.FeatureFlags
+	s.SeedData, s.Mirrors, s.LogMasking = c.SeedData, cmp.Or(s.Mirrors, envconfig.MirrorsNothing), c.Log.Masking
+	s.HTTPS = on(c.API.Scheme == "https" || env.Tier == envconfig.TierDevelopment)
+	s.Backups, s.Monitoring, s.Alerts = on(len(c.BackupRecipients) > 0), on(!c.SentryDSN.IsZero()), on(c.AlertMail != "")
+	s.Release = envconfig.ReleaseSettings{ // what the program that releases does everywhere
+		ZeroDowntime: envconfig.On, Approval: envconfig.On, Health: envconfig.On, Watch: envconfig.On, MigrationBackup: envconfig.On,
 	}
-	return envconfig.Settings{
-		Payments: c.Payment.Mode, Debug: on(c.Log.Level == "debug"), RateLimits: c.RateLimit.Mode, FeatureFlags: c.FeatureFlags,
-		SeedData: c.SeedData, Mirrors: mirrors, LogMasking: c.Log.Masking, HTTPS: on(c.API.Scheme == "https" || env.Tier == envconfig.TierDevelopment),
-		SecretsInCode: envconfig.Off, Backups: on(len(c.BackupRecipients) > 0), Monitoring: on(!c.SentryDSN.IsZero()), Alerts: on(c.AlertMail != ""),
-		Release: envconfig.ReleaseSettings{ // what the program that releases does everywhere
-			ZeroDowntime: envconfig.On, Approval: envconfig.On, Health: envconfig.On, Watch: envconfig.On, MigrationBackup: envconfig.On,
-		},
-	}
+	return s
 }
 
 func on(yes bool) envconfig.Switch {

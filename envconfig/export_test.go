@@ -17,5 +17,10 @@ func LoadType(ctx context.Context, t reflect.Type, opts *LoadOptions) (reflect.V
 	return v, &Loaded[struct{}]{report: func() *run { return r }}, err
 }
 
+// Intersect returns what both sets allow, as Derive finds it.
+func Intersect[T ~string](a, b Set[T]) Set[T] {
+	return Set[T]{members: intersect(a.members, b.members)}
+}
+
 // Distance is the number of slips between two names.
 var Distance = distance
