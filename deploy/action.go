@@ -93,7 +93,7 @@ func (x *execution) newCall(s Step, phase Phase, attempt int, out io.Writer) *Ca
 	return &Call{
 		Run: x.id, Service: x.plan.Service, Environment: x.plan.Env.Name, Step: s.Name, Host: localHost,
 		Attempt: attempt, Phase: phase,
-		Exec:   markedExecutor{x.opts.Executor, marker},
+		Exec:   markedExecutor{x.exec, marker},
 		Log:    x.opts.Logger.With("run", string(x.id), "step", s.Name),
 		marker: marker,
 		outputs: &outputs{

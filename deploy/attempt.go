@@ -93,6 +93,9 @@ func (x *execution) verify(ctx context.Context, s Step, phase Phase, attempt int
 	if err := context.Cause(ctx); err != nil {
 		return false, err
 	}
+	if errors.Is(res.err, ErrFenced) {
+		return false, res.err // it is not this controller's to ask anybody
+	}
 	there, absent := res.err == nil, errors.Is(res.err, ErrNotDone)
 	if !there && !absent {
 		return false, x.hold(s, phase, res.err)
@@ -121,8 +124,8 @@ func (x *execution) try(ctx context.Context, s Step, phase Phase) error {
 		action = s.Undo
 	}
 	res := x.call(ctx, s, action, phase, attempt)
-	res.retry = phase == PhaseForward && attempt <= s.Retry.Max && res.err != nil && ctx.Err() == nil
-	res.interrupted = res.err != nil && ctx.Err() != nil
+	res.interrupted = res.err != nil && (ctx.Err() != nil || errors.Is(res.err, ErrFenced))
+	res.retry = phase == PhaseForward && attempt <= s.Retry.Max && res.err != nil && !res.interrupted
 	if err := x.outcome(ctx, s, phase, attempt, res); err != nil {
 		return err
 	}

@@ -76,10 +76,19 @@
 // [Runner.Decide], as its InFlight says; to ask is the default. A person who
 // says that a failed undo is done ends a way back that cannot succeed.
 //
-// Commands that the dead program left behind are found by [MarkerVar], which
-// every command carries. Ending them before Run is the program's business
-// (localexec.Marked and localexec.End do it) until the engine has a fence on
-// the host.
+// The log cannot hold back a command that a paused controller is about to
+// start, nor end those that a dead one left running. An executor that is a
+// [Fencer] does both: each Run takes the host over before it has any effect,
+// with the number of its record in the log as the epoch, and what comes from a
+// lower one fails with [ErrFenced]. Such a failure is no failed step, and
+// nothing is undone for it. localexec has a fence where Options.Fence names a
+// folder. It holds for commands, not for what an Action does in the program
+// itself or asks of somebody else's service. Two CI runners with one log and one
+// folder exclude each other; epochs of different logs cannot be compared.
+//
+// Without a fence, commands left behind are found by [MarkerVar], which every
+// command carries, and ending them before Run is the program's business
+// (localexec.Marked and localexec.End do it).
 //
 // # What the log proves
 //
@@ -103,6 +112,7 @@
 // [*PlanError]: nothing ran. [*StepError]: a step failed, and what had begun
 // was undone. [*HeldError], [*PlanChangedError], [*UnfinishedError]: a person
 // must decide. [*LogError]: the log cannot be read, written or believed.
+// [ErrFenced]: another controller has the host.
 // Events are the types that implement [Event]; see [Options.Handle]. The
 // logger's keys are run and step. No error, event or record holds a value that
 // the Redactor knows.

@@ -16,6 +16,8 @@ type execution struct {
 	desc    Description
 	exe     string
 	journal *journal
+	epoch   uint64   // number of the record that made this controller the one that acts
+	exec    Executor // fenced, where the Runner's can be
 	events  *dispatcher
 	probe   *availability
 	steps   map[string]Step
@@ -64,7 +66,10 @@ func (x *execution) run(ctx context.Context) (*Report, error) {
 	var err error
 	ctx, release := x.withGrace(ctx)
 	defer release()
-	if x.probe, err = startAvailability(ctx, x.plan.Availability); err == nil {
+	if err = x.raiseFence(ctx); err == nil {
+		x.probe, err = startAvailability(ctx, x.plan.Availability)
+	}
+	if err == nil {
 		err = x.advance(ctx)
 	}
 	return x.finish(ctx, x.probe.stop(), err, continued)
@@ -92,6 +97,7 @@ func (x *execution) enter(ctx context.Context, continued bool) error {
 	if err := x.journal.append(ctx, rec); err != nil {
 		return err
 	}
+	x.epoch = x.journal.chain.Head().Seq // or of a decision read since; no other controller's is as high
 	if err := x.completePlan(ctx); err != nil {
 		return err
 	}

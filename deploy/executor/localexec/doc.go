@@ -29,8 +29,38 @@
 // that leaves the group (setsid) is not followed; if it holds the output open,
 // Run stops reading after a second of silence. [Marked] finds such processes.
 //
-// If this program is killed its commands run on. That is what the fence on the
-// host is for, and [Marked] and [End].
+// If this program is killed its commands run on. That is what the fence is
+// for, and [Marked] and [End].
+//
+// # The fence
+//
+// With Options.Fence a folder keeps which controller may act. For each name
+// [Executor.Fence] has a folder in it, v1/NAME.fence, where NUMBER.epoch is the
+// epoch that has the host; the highest counts, and is durable before Fence goes
+// on. Each command that is not ReadOnly has a file EPOCH-LETTERS.run there: who
+// runs it, and the group that it leads. The file is locked (flock) before the
+// epoch is looked at, and the lock goes to the command with descriptor 3, so a
+// takeover, which raises the epoch before it looks for files, sees each command
+// that has not seen it. It ends the groups, and what holds a lock in the
+// same session, and waits. The file goes when the command and its group have
+// ended. Nothing of it needs care after a crash or a power cut: the next takeover
+// removes what nobody locks.
+//
+// A controller that is stopped while its command runs holds up nobody. One that
+// is stopped between its look at the epoch and the start of the command, or a
+// process that left the session of its command, which may be a daemon or may
+// not, is neither ended nor passed over: Fence gives up after 10 seconds and
+// names it and the file. Where the process is meant to live on, removing the
+// file is the answer.
+// Daemons of commands that ended while their controller lived never hold
+// anything up, and neither do processes of [Executor.Start].
+//
+// It does not see: a command that closes descriptor 3 at once and whose
+// controller is killed before it has recorded the group, some microseconds
+// later; processes of other users, but for the lock that they hold; what runs
+// in another pid namespace, or on another machine that shares the folder. Epochs
+// come from one log: programs that share a log and a folder exclude each other,
+// and with another log, or one begun anew, the folder must be another too.
 //
 // # Output
 //
@@ -56,7 +86,16 @@
 //
 // # Systems
 //
-// Run needs a unix; Start, Stop, Marked and End need linux with /proc. Anywhere
+// Run needs a unix; Start, Stop, Marked, End and a fence need linux with /proc. Anywhere
 // else they return [errors.ErrUnsupported]. All functions are safe for
 // concurrent use. The package logs nothing.
+//
+// # Decisions
+//
+// The design has one lock file that all commands share. Here each command locks
+// a file of its own, because a daemon such as PM2's keeps what it inherits for
+// ever, and would keep every later run from the host; the file also says who
+// holds it. The lock is that of the command alone once it has started, so that
+// a stopped controller does not hold it too. No epoch is ever closed: a command
+// that ended has no file.
 package localexec

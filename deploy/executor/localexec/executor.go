@@ -36,13 +36,20 @@ type Options struct {
 	// Redactor filters all output beside the secrets of the command itself;
 	// nil filters nothing more.
 	Redactor *secrets.Redactor
+	// Fence is the folder in which [Executor.Fence] keeps who may act, made
+	// with mode 0700 if need be. All programs that release to this machine
+	// with one log name the same folder, on a local file system; with another
+	// log they name another. Empty is no fence.
+	Fence string
 }
 
 // Executor runs commands on this machine. It is safe for concurrent use and
-// keeps nothing between commands.
+// keeps nothing between commands, apart from the folder of its fence.
 type Executor struct {
 	inherit  []string
 	redactor *secrets.Redactor
+	folder   string // of the fence
+	fence    *fence // nil until Fence has made this Executor
 }
 
 var _ deploy.Executor = (*Executor)(nil)
@@ -59,14 +66,15 @@ func New(opts *Options) (*Executor, error) {
 			return nil, fmt.Errorf("localexec: Inherit[%d] %q: %w", i, name, err)
 		}
 	}
-	return &Executor{inherit: slices.Clone(o.Inherit), redactor: o.Redactor}, nil
+	return &Executor{inherit: slices.Clone(o.Inherit), redactor: o.Redactor, folder: o.Fence}, nil
 }
 
 // Run implements [deploy.Executor]. Beside the errors described there it
 // returns one that wraps [ErrLeftover] when processes of the group outlived
 // the command, one that names Stdin, Stdout or Stderr when reading or writing
 // it failed, and one that wraps [deploy.ErrSecret] for a command that it
-// refuses to start because a secret would be seen. On windows it returns
+// refuses to start because a secret would be seen, or [deploy.ErrFenced] for
+// one that another controller does not allow any more. On windows it returns
 // [errors.ErrUnsupported].
 func (e *Executor) Run(ctx context.Context, cmd deploy.Command) (deploy.Result, error) {
 	p, err := e.prepare(cmd)
@@ -77,11 +85,19 @@ func (e *Executor) Run(ctx context.Context, cmd deploy.Command) (deploy.Result, 
 		return deploy.Result{}, fmt.Errorf("%s: not started: %w", p.argv[0], context.Cause(ctx))
 	}
 	began := time.Now()
-	r, err := launch(ctx, p, cmd)
+	c, err := e.claim(ctx, cmd)
 	if err != nil {
+		return deploy.Result{}, fmt.Errorf("%s: not started: %w", p.argv[0], err)
+	}
+	r, err := launch(ctx, p, cmd, c)
+	if err != nil {
+		c.drop()
 		return deploy.Result{}, fmt.Errorf("%s: %w", p.argv[0], err)
 	}
 	end := r.settle(ctx, graceOf(cmd.Grace))
+	if end.err == nil {
+		c.drop() // what is left has left the group on purpose
+	}
 	ioErr := r.drain(ctx)
 	result := r.result()
 	result.Duration = time.Since(began)

@@ -34,6 +34,8 @@ func TestMain(m *testing.M) {
 		programMarked()
 	case "join":
 		programJoin()
+	case "controller":
+		programController()
 	default:
 		os.Exit(m.Run())
 	}
@@ -66,6 +68,29 @@ func programMarked() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+}
+
+// programController takes the host over with the folder and epoch given, and
+// runs a program and then another command, whatever became of the first.
+func programController() {
+	fail := func(err error) {
+		if err != nil {
+			fmt.Println("error:", err)
+			os.Exit(1)
+		}
+	}
+	ex, err := localexec.New(&localexec.Options{Fence: os.Args[1]})
+	fail(err)
+	epoch, err := strconv.ParseUint(os.Args[2], 10, 64)
+	fail(err)
+	fenced, err := ex.Fence(context.Background(), "dev/api", epoch)
+	fail(err)
+	_, err = fenced.Run(context.Background(), deploy.Command{Argv: []string{os.Args[3]}, Dir: os.Args[4], Grace: time.Second})
+	fmt.Println("first:", err)
+	after := sh("echo after >> ledger")
+	after.Dir = os.Args[4]
+	_, err = fenced.Run(context.Background(), after)
+	fmt.Println("second:", err)
 }
 
 func joinGroup(c *exec.Cmd, number string) error {

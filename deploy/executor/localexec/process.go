@@ -53,6 +53,11 @@ func (e *Executor) Start(ctx context.Context, cmd deploy.Command, logFile string
 		return Process{}, fmt.Errorf("%s: not started: log file: %w", program, err)
 	}
 	defer log.Close()
+	claim, err := e.claim(ctx, cmd)
+	if err != nil {
+		return Process{}, fmt.Errorf("%s: not started: %w", program, err)
+	}
+	defer claim.drop() // and the process does not inherit it
 	proc, err := startDetached(ctx, p, log)
 	if err != nil {
 		return Process{}, fmt.Errorf("%s: %w", program, err)

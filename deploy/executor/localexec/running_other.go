@@ -25,7 +25,7 @@ type ending struct {
 
 // launch refuses: a command whose children cannot be ended with it would break
 // the promise of deploy.Executor.
-func launch(context.Context, *prepared, deploy.Command) (*running, error) {
+func launch(context.Context, *prepared, deploy.Command, *claim) (*running, error) {
 	return nil, fmt.Errorf("process groups on %s: %w", runtime.GOOS, errors.ErrUnsupported)
 }
 

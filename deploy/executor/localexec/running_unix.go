@@ -48,8 +48,9 @@ type ending struct {
 	err      error    // the group could not be ended
 }
 
-// launch starts p with pipes for its output.
-func launch(ctx context.Context, p *prepared, cmd deploy.Command) (_ *running, err error) {
+// launch starts p with pipes for its output. What it starts holds claim; it is
+// the caller's to drop, also after an error.
+func launch(ctx context.Context, p *prepared, cmd deploy.Command, claim *claim) (_ *running, err error) {
 	var files []*os.File
 	defer func() {
 		for _, f := range files {
@@ -77,7 +78,7 @@ func launch(ctx context.Context, p *prepared, cmd deploy.Command) (_ *running, e
 	c, err := startBusy(ctx, func() *exec.Cmd {
 		c := &exec.Cmd{
 			Path: p.path, Args: p.argv, Env: p.env, Dir: p.dir, Stdout: outW, Stderr: errW,
-			SysProcAttr: &syscall.SysProcAttr{Setpgid: true},
+			ExtraFiles: claim.files(), SysProcAttr: &syscall.SysProcAttr{Setpgid: true},
 		}
 		if inR != nil {
 			c.Stdin = inR
@@ -87,6 +88,12 @@ func launch(ctx context.Context, p *prepared, cmd deploy.Command) (_ *running, e
 	if err != nil {
 		files = append(files, ours...)
 		return nil, err
+	}
+	if err := claim.started(c.Process.Pid); err != nil {
+		_ = syscall.Kill(-c.Process.Pid, syscall.SIGKILL)
+		_ = c.Wait()
+		files = append(files, ours...)
+		return nil, fmt.Errorf("started and killed again, since the fence could not record it: %w", err)
 	}
 	r := &running{pgid: c.Process.Pid, cmd: c, exited: make(chan struct{}), gate: &gate{}, stdin: inW, abort: make(chan error, 1)}
 	r.out = &stream{name: "Stdout", r: outR, w: cmd.Stdout, gate: r.gate, done: make(chan struct{})}
