@@ -1,26 +1,37 @@
 // Package devops is the documentation of a library for running a company's
 // operations from one typed Go program: environments and their rules,
-// zero-downtime releases, and, as they arrive, backups that are proven to
-// restore and monitoring. It has no code; every package below works alone in
+// zero-downtime releases, monitoring, and, as they arrive, backups that are
+// proven to restore. It has no code; every package below works alone in
 // any program, with no server, no cluster and no YAML.
 //
 // # Map
 //
 //	secrets                  values that hide themselves, sources of them, and the filter that removes them from output
+//	secrets/source/agesource    secrets in an age-encrypted file
+//	secrets/source/vaultsource  secrets of Vault and OpenBao
+//	secrets/source/awssecrets   secrets of AWS Secrets Manager and Parameter Store
 //	secrets/sourcetest       proves a source
-//	envconfig                environments, their tiers and their rules
+//	secrets/leakscan         finds secrets in trees, diffs and streams
+//	envconfig                environments, their rules, and what they run with
+//	envconfig/dotenv         .env files, and where their readers disagree
 //	deploy                   plans, the runner that survives a crash, health and watch
+//	deploy/approval          approvals by N of M
 //	deploy/runlog/filelog    the run log as files on this machine
+//	deploy/runlog/execlog    the run log on a target host
+//	deploy/runlog/pglog      the run log in PostgreSQL
+//	deploy/runlog/s3log      the run log in a bucket
 //	deploy/runlogtest        proves a run log
 //	deploy/executor/localexec  runs commands on this machine
 //	deploy/executortest      proves an executor
 //	deploy/release           release directories and the atomic "current"
 //	deploy/switchover        the process that moves traffic from one release to the next
 //	deploy/progress          shows a run to a person
+//	monitor                  checks, alerts and probes
+//	examples/config          what three environments run with, and what is wrong with it
 //	examples/quickstart      releases a real service seven times while clients count failures
 //
 // Packages form floors: secrets stands on nothing, envconfig on secrets, the
-// cores (deploy now; backup and monitor later) on those two, adapters on their
+// cores (deploy and monitor now; backup later) on those two, adapters on their
 // core, and programs on all of them. The cores never import each other and
 // link no third-party module. The test of internal/importlaw holds the law.
 //
@@ -37,6 +48,12 @@
 //   - Executor: runs a Command on a Host.
 //   - Log: the append-only record of runs, which is also their lease. Intent:
 //     the record before an effect. Outcome: the record after it.
+//   - Fence: what keeps a controller that lost its place from acting on a host.
+//     Anchor: keeps the heads of the log out of reach of those who write it.
+//   - Approval: what people have to say before a step. Freeze: a span in which
+//     nothing is released.
+//   - Check: one question of the monitor, its Result the answer. Transition:
+//     what changed. Sink: where transitions go.
 //   - Undo: taking back what was begun, in reverse order.
 //   - Release: one version in its own directory. Current: the one a symbolic
 //     link names. Proven: it served well through its watch.
