@@ -151,8 +151,9 @@ func TestALostLogStopsWhatRuns(t *testing.T) {
 func TestAFailureThatNobodyTurnedBackFor(t *testing.T) {
 	var did []string
 	log := newMemLog()
-	left := func(context.Context) error { return errors.New("no") }
-	right := func(ctx context.Context) error { <-ctx.Done(); return context.Cause(ctx) }
+	begun := make(chan struct{})
+	left := func(context.Context) error { <-begun; return errors.New("no") }
+	right := func(ctx context.Context) error { close(begun); <-ctx.Done(); return context.Cause(ctx) }
 	ctx, cancel := context.WithCancelCause(t.Context())
 	handle := func(e deploy.Event) {
 		if f, ok := e.(deploy.StepFinished); ok && f.Step == "left" {
@@ -167,6 +168,7 @@ func TestAFailureThatNobodyTurnedBackFor(t *testing.T) {
 	rep, err := newRunner(t, log, nil).Run(t.Context(), "r1", branches(&did, left, right))
 	require.ErrorContains(t, err, `step "left"`)
 	require.Equal(t, deploy.Undone, rep.Outcome)
+	require.Len(t, did, 3)
 	slices.Sort(did[:2])
 	require.Equal(t, []string{"undo left", "undo right", "undo first"}, did)
 }

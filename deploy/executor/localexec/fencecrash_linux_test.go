@@ -99,7 +99,7 @@ func TestFenceEndsOrphans(t *testing.T) {
 		"child closes them":   "(exec 3<&-; echo $$ > child; read x < gate; echo ended >> ledger)",
 		"group of its own":    "set -m; (read x < gate; echo ended >> ledger) & wait",
 		"leader has gone":     "(exec 3<&-; read x < gate; echo ended >> ledger) & while ! test -e leave; do sleep 0.01; done",
-		"stopped by a signal": "kill -STOP $$; echo ended >> ledger",
+		"stopped by a signal": "kill -STOP $$; read x < gate; echo ended >> ledger",
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHost(t, body)
