@@ -1,9 +1,13 @@
 package deploy
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"iter"
+	"regexp"
+	"strings"
 )
 
 // ErrConflict reports that another controller appended to the stream first,
@@ -19,12 +23,46 @@ var ErrTorn = errors.New("last log record is torn")
 // MaxRecord is the size in bytes of the largest record a Log must accept.
 const MaxRecord = 1 << 20
 
+// ErrStreamName reports a stream name that the contract of [Log] does not
+// allow.
+var ErrStreamName = errors.New(`stream name is not made of slash-separated elements of a-z, 0-9, ".", "_" and "-"`)
+
+// ErrRecord reports a record that the contract of [Log] does not allow.
+var ErrRecord = errors.New("record cannot be stored")
+
+var streamElement = regexp.MustCompile(`^[a-z0-9._-]+$`)
+
+// CheckStream tells whether a stream may have the name; the error wraps
+// [ErrStreamName]. It is for those who implement a [Log] or an [Anchor].
+func CheckStream(name string) error {
+	for element := range strings.SplitSeq(name, "/") {
+		if !streamElement.MatchString(element) || element == "." || element == ".." {
+			return ErrStreamName
+		}
+	}
+	return nil
+}
+
+// CheckRecord tells whether a record may be appended, without reading its
+// JSON; the error wraps [ErrRecord]. It is for those who implement a [Log].
+func CheckRecord(rec []byte) error {
+	switch {
+	case len(rec) == 0:
+		return fmt.Errorf("%w: it is empty", ErrRecord)
+	case len(rec) > MaxRecord:
+		return fmt.Errorf("%w: it has %d bytes, at most %d are allowed", ErrRecord, len(rec), MaxRecord)
+	case bytes.ContainsAny(rec, "\n\x00"):
+		return fmt.Errorf("%w: it has a line feed or a zero byte, which no compact JSON has", ErrRecord)
+	}
+	return nil
+}
+
 // Log stores append-only streams of records. It is the journal, the lease and
 // the history of a run at once: the compare-and-set on the sequence number is
 // what keeps two controllers from acting at the same time.
 //
 // A stream is named by slash-separated elements of the characters a-z, 0-9,
-// ".", "_" and "-", none of them "." or "..". A stream that was never appended
+// ".", "_" and "-", none of them "." or "..", see [CheckStream]. A stream that was never appended
 // to is empty, not an error. A record is one JSON text of at most [MaxRecord]
 // bytes without a line feed; the Log neither reads nor changes it.
 //

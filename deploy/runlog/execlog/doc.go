@@ -42,7 +42,7 @@
 // # Errors
 //
 // All are an [*Error] with stream and number, which wraps [deploy.ErrConflict],
-// [ErrName], [ErrRecord], the cause of ctx, or the executor's error. They hold
+// [deploy.ErrStreamName], [deploy.ErrRecord], the cause of ctx, or the executor's error. They hold
 // no record. Records are in no argument vector.
 //
 // A [Log] is safe for concurrent use, needs no closing, and logs nothing. The

@@ -56,9 +56,9 @@ func command(script string, args ...string) deploy.Command {
 
 // Append adds rec as record number seq. See [deploy.Log].
 func (l *Log) Append(ctx context.Context, stream string, seq uint64, rec []byte) error {
-	err := checkName(stream)
+	err := deploy.CheckStream(stream)
 	if err == nil {
-		err = checkRecord(rec)
+		err = deploy.CheckRecord(rec)
 	}
 	if err == nil {
 		err = context.Cause(ctx)
@@ -103,7 +103,7 @@ var (
 func (l *Log) Read(ctx context.Context, stream string, from uint64) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
 		next := max(from, 1)
-		err := checkName(stream)
+		err := deploy.CheckStream(stream)
 		if err == nil {
 			err = context.Cause(ctx)
 		}

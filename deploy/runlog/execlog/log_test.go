@@ -211,7 +211,7 @@ func TestRefused(t *testing.T) {
 		"empty": nil, "line feed": []byte("1\n2"), "zero": []byte("\"\x00\""),
 		"too big": []byte(`"` + strings.Repeat("x", deploy.MaxRecord-1) + `"`),
 	} {
-		require.ErrorIs(t, l.Append(t.Context(), "a", 1, bad), execlog.ErrRecord, name)
+		require.ErrorIs(t, l.Append(t.Context(), "a", 1, bad), deploy.ErrRecord, name)
 	}
 	_, err := execlog.New(nil, "/log", nil)
 	require.ErrorContains(t, err, "Executor")

@@ -43,9 +43,9 @@ func TestAnchor(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, head)
 	}
-	require.ErrorIs(t, a.Keep(t.Context(), "../a", "x"), filelog.ErrName)
+	require.ErrorIs(t, a.Keep(t.Context(), "../a", "x"), deploy.ErrStreamName)
 	_, err = a.Last(t.Context(), "A")
-	require.ErrorIs(t, err, filelog.ErrName)
+	require.ErrorIs(t, err, deploy.ErrStreamName)
 
 	cause := errors.New("the test ended it")
 	ctx, cancel := context.WithCancelCause(t.Context())

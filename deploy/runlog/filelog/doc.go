@@ -43,7 +43,7 @@
 // # Errors
 //
 // All are an [*Error] with path and line, which wraps [deploy.ErrConflict],
-// [deploy.ErrTorn], [ErrName], [ErrRecord], the cause of ctx, or the error of
+// [deploy.ErrTorn], [deploy.ErrStreamName], [deploy.ErrRecord], the cause of ctx, or the error of
 // the operating system with what to do about it. Where there is no flock the
 // error wraps [errors.ErrUnsupported].
 //

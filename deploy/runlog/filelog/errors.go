@@ -6,12 +6,6 @@ import (
 	"io/fs"
 )
 
-// ErrName reports a stream name that [deploy.Log] does not allow.
-var ErrName = errors.New(`name is not made of slash-separated elements of a-z, 0-9, ".", "_" and "-"`)
-
-// ErrRecord reports a record that [deploy.Log] does not allow.
-var ErrRecord = errors.New("record cannot be stored")
-
 // Error tells what could not be done with which file.
 type Error struct {
 	Op string

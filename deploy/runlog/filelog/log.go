@@ -52,7 +52,7 @@ func (l *Log) Append(ctx context.Context, name string, seq uint64, rec []byte) e
 	if err != nil {
 		return err
 	}
-	if err := checkRecord(rec); err != nil {
+	if err := deploy.CheckRecord(rec); err != nil {
 		return &Error{Op: "append", Path: s.path, Line: seq, Err: err}
 	}
 	if err := s.enter(ctx); err != nil {

@@ -145,13 +145,13 @@ func TestRefusedRecords(t *testing.T) {
 	l := newLog(t, t.TempDir())
 	for _, bad := range []string{"", "{\n}", "\"\x00\"", strings.Repeat("x", deploy.MaxRecord+1)} {
 		err := l.Append(t.Context(), "a", 1, []byte(bad))
-		require.ErrorIs(t, err, filelog.ErrRecord)
+		require.ErrorIs(t, err, deploy.ErrRecord)
 		require.Less(t, len(err.Error()), 300)
 	}
 	got, err := read(l, "a", 1)
 	require.NoError(t, err)
 	require.Empty(t, got)
-	require.ErrorIs(t, l.Append(t.Context(), "a/../b", 1, rec(1)), filelog.ErrName)
+	require.ErrorIs(t, l.Append(t.Context(), "a/../b", 1, rec(1)), deploy.ErrStreamName)
 }
 
 func TestErrorNamesFileAndLine(t *testing.T) {

@@ -131,33 +131,19 @@ func scanFrom(f io.ReaderAt, at position, size int64) (position, error) {
 	return at, nil
 }
 
-var element = regexp.MustCompile(`^[a-z0-9._-]+$`)
-
 // clash matches a directory that could be taken for a stream's file.
 var clash = regexp.MustCompile(`\.jsonl(\.d)*$`)
 
 // streamPath is the path of a stream's file without its ending.
 func streamPath(name string) (string, error) {
+	if err := deploy.CheckStream(name); err != nil {
+		return "", fmt.Errorf("stream %q: %w", name, err)
+	}
 	parts := strings.Split(name, "/")
 	for i, p := range parts {
-		if !element.MatchString(p) || p == "." || p == ".." {
-			return "", fmt.Errorf("stream %q: %w", name, ErrName)
-		}
 		if i < len(parts)-1 && clash.MatchString(p) {
 			parts[i] = p + ".d"
 		}
 	}
 	return filepath.Join(parts...), nil
-}
-
-func checkRecord(rec []byte) error {
-	switch {
-	case len(rec) == 0:
-		return fmt.Errorf("%w: it is empty", ErrRecord)
-	case len(rec) > deploy.MaxRecord:
-		return fmt.Errorf("%w: it has %d bytes, at most %d are allowed", ErrRecord, len(rec), deploy.MaxRecord)
-	case bytes.ContainsAny(rec, "\n\x00"):
-		return fmt.Errorf("%w: it has a line feed or a zero byte, which no compact JSON has", ErrRecord)
-	}
-	return nil
 }

@@ -27,7 +27,7 @@ func NewAnchor(db DB, opts *Options) (*Anchor, error) {
 
 // Last returns the head that was kept last, "" when none was.
 func (a *Anchor) Last(ctx context.Context, stream string) (head string, err error) {
-	if err = checkName(stream); err == nil {
+	if err = deploy.CheckStream(stream); err == nil {
 		err = a.transact(ctx, reading, func(ctx context.Context, tx pgx.Tx) error {
 			err := tx.QueryRow(ctx, a.sql(`SELECT head FROM %s.head WHERE stream = $1::text`), unnamed, stream).Scan(&head)
 			if errors.Is(err, pgx.ErrNoRows) {
@@ -46,7 +46,7 @@ func (a *Anchor) Last(ctx context.Context, stream string) (head string, err erro
 func (a *Anchor) Keep(ctx context.Context, stream, head string) error {
 	const upsert = `INSERT INTO %s.head (stream, head) VALUES ($1::text, $2::text)
 		ON CONFLICT (stream) DO UPDATE SET head = excluded.head, kept_at = now()`
-	err := checkName(stream)
+	err := deploy.CheckStream(stream)
 	if err == nil {
 		err = a.transact(ctx, writing, func(ctx context.Context, tx pgx.Tx) error {
 			_, err := tx.Exec(ctx, a.sql(upsert), unnamed, stream, head)

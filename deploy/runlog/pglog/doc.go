@@ -55,7 +55,7 @@
 // # Errors
 //
 // All are an [*Error] with stream and number, which wraps [deploy.ErrConflict],
-// [ErrName], [ErrRecord], [ErrMissing], the cause of ctx, or the error of pgx
+// [deploy.ErrStreamName], [deploy.ErrRecord], [ErrMissing], the cause of ctx, or the error of pgx
 // with what to do about it. They never hold the DSN or a record. When the
 // connection breaks before the server's answer has come, Append returns an
 // error though the record may be there; nothing is tried twice.

@@ -1,23 +1,14 @@
 package pglog
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
-	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/masaruk/devops/deploy"
 )
-
-// ErrName reports a stream name that [deploy.Log] does not allow.
-var ErrName = errors.New(`name is not made of slash-separated elements of a-z, 0-9, ".", "_" and "-"`)
-
-// ErrRecord reports a record that [deploy.Log] does not allow.
-var ErrRecord = errors.New("record cannot be stored")
 
 // ErrMissing reports a record that was removed from the middle of a stream.
 var ErrMissing = errors.New("record is missing though later ones are there; somebody removed it")
@@ -73,27 +64,4 @@ func explain(ctx context.Context, err error) error {
 // conflict is the error of a number that is not the next one.
 func conflict(seq, count uint64) error {
 	return fmt.Errorf("the stream holds %d records, so the next is number %d, not %d: %w", count, count+1, seq, deploy.ErrConflict)
-}
-
-var element = regexp.MustCompile(`^[a-z0-9._-]+$`)
-
-func checkName(stream string) error {
-	for p := range strings.SplitSeq(stream, "/") {
-		if !element.MatchString(p) || p == "." || p == ".." {
-			return ErrName
-		}
-	}
-	return nil
-}
-
-func checkRecord(rec []byte) error {
-	switch {
-	case len(rec) == 0:
-		return fmt.Errorf("%w: it is empty", ErrRecord)
-	case len(rec) > deploy.MaxRecord:
-		return fmt.Errorf("%w: it has %d bytes, at most %d are allowed", ErrRecord, len(rec), deploy.MaxRecord)
-	case bytes.ContainsAny(rec, "\n\x00"):
-		return fmt.Errorf("%w: it has a line feed or a zero byte, which no compact JSON has", ErrRecord)
-	}
-	return nil
 }

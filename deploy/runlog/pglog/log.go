@@ -52,10 +52,10 @@ func (l *Log) Append(ctx context.Context, stream string, seq uint64, rec []byte)
 }
 
 func (l *Log) append(ctx context.Context, stream string, seq uint64, rec []byte) error {
-	if err := checkName(stream); err != nil {
+	if err := deploy.CheckStream(stream); err != nil {
 		return err
 	}
-	if err := checkRecord(rec); err != nil {
+	if err := deploy.CheckRecord(rec); err != nil {
 		return err
 	}
 	return l.transact(ctx, writing, func(ctx context.Context, tx pgx.Tx) error {
@@ -78,7 +78,7 @@ func (l *Log) Read(ctx context.Context, stream string, from uint64) iter.Seq2[[]
 	return func(yield func([]byte, error) bool) {
 		next := max(from, 1)
 		fail := func(seq uint64, err error) { yield(nil, &Error{Op: "read", Stream: stream, Seq: seq, Err: err}) }
-		if err := checkName(stream); err != nil {
+		if err := deploy.CheckStream(stream); err != nil {
 			fail(0, err)
 			return
 		}

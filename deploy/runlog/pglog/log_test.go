@@ -248,7 +248,7 @@ func TestRefusedRecords(t *testing.T) {
 		"empty": nil, "line feed": []byte("1\n2"), "zero": []byte("\"\x00\""),
 		"too big": []byte(`"` + strings.Repeat("x", deploy.MaxRecord-1) + `"`),
 	} {
-		require.ErrorIs(t, l.Append(t.Context(), "a", 1, bad), pglog.ErrRecord, name)
+		require.ErrorIs(t, l.Append(t.Context(), "a", 1, bad), deploy.ErrRecord, name)
 	}
 	got, err := read(l, "a", 1)
 	require.NoError(t, err)
@@ -270,9 +270,9 @@ func TestAnchor(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, head)
 	}
-	require.ErrorIs(t, a.Keep(t.Context(), "../a", "x"), pglog.ErrName)
+	require.ErrorIs(t, a.Keep(t.Context(), "../a", "x"), deploy.ErrStreamName)
 	_, err = a.Last(t.Context(), "A")
-	require.ErrorIs(t, err, pglog.ErrName)
+	require.ErrorIs(t, err, deploy.ErrStreamName)
 
 	cause := errors.New("the test ended it")
 	ctx, cancel := context.WithCancelCause(t.Context())

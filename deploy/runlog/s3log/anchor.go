@@ -31,7 +31,7 @@ func (a *Anchor) key(stream string) string { return a.prefix + stream + "/H" }
 
 // Last returns the head that was kept last, "" when none was.
 func (a *Anchor) Last(ctx context.Context, stream string) (head string, err error) {
-	if err = checkName(stream); err == nil {
+	if err = deploy.CheckStream(stream); err == nil {
 		head, err = a.last(ctx, stream)
 	}
 	if err != nil {
@@ -59,7 +59,7 @@ func (a *Anchor) last(ctx context.Context, stream string) (string, error) {
 
 // Keep makes head the last one, durably.
 func (a *Anchor) Keep(ctx context.Context, stream, head string) error {
-	err := checkName(stream)
+	err := deploy.CheckStream(stream)
 	if err == nil {
 		err = a.put(ctx, stream, head)
 	}

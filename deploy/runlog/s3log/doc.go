@@ -63,7 +63,7 @@
 // # Errors
 //
 // All are an [*Error] with stream and number, which wraps [deploy.ErrConflict],
-// [ErrName], [ErrRecord], [ErrForeign], [ErrMissing], [ErrUnsafe], the cause of
+// [deploy.ErrStreamName], [deploy.ErrRecord], [ErrForeign], [ErrMissing], [ErrUnsafe], the cause of
 // ctx, or, where no answer came, the SDK's own. They hold what the store says
 // of the reason, no credentials and no record.
 //

@@ -44,9 +44,9 @@ func (l *Log) key(stream string, seq uint64) string {
 
 // Append adds rec as record number seq. See [deploy.Log].
 func (l *Log) Append(ctx context.Context, stream string, seq uint64, rec []byte) error {
-	err := checkName(stream)
+	err := deploy.CheckStream(stream)
 	if err == nil {
-		err = checkRecord(rec)
+		err = deploy.CheckRecord(rec)
 	}
 	if err == nil {
 		err = l.append(ctx, stream, seq, rec)

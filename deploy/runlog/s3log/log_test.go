@@ -253,7 +253,7 @@ func TestRefusedRecords(t *testing.T) {
 		"empty": nil, "line feed": []byte("1\n2"), "zero": []byte("\"\x00\""),
 		"too big": []byte(`"` + strings.Repeat("x", deploy.MaxRecord-1) + `"`),
 	} {
-		require.ErrorIs(t, l.Append(t.Context(), "a", 1, bad), s3log.ErrRecord, name)
+		require.ErrorIs(t, l.Append(t.Context(), "a", 1, bad), deploy.ErrRecord, name)
 	}
 }
 
@@ -271,9 +271,9 @@ func TestAnchor(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, head)
 	}
-	require.ErrorIs(t, a.Keep(t.Context(), "../a", "x"), s3log.ErrName)
+	require.ErrorIs(t, a.Keep(t.Context(), "../a", "x"), deploy.ErrStreamName)
 	_, err = a.Last(t.Context(), "A")
-	require.ErrorIs(t, err, s3log.ErrName)
+	require.ErrorIs(t, err, deploy.ErrStreamName)
 
 	cause := errors.New("the test ended it")
 	ctx, cancel := context.WithCancelCause(t.Context())

@@ -10,6 +10,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/masaruk/devops/deploy"
 )
 
 // together is how many records Read fetches at the same time, and holds.
@@ -19,7 +21,7 @@ const together = 8
 func (l *Log) Read(ctx context.Context, stream string, from uint64) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
 		fail := func(seq uint64, err error) { yield(nil, &Error{Op: "read", Stream: stream, Seq: seq, Err: err}) }
-		if err := checkName(stream); err != nil {
+		if err := deploy.CheckStream(stream); err != nil {
 			fail(0, err)
 			return
 		}
