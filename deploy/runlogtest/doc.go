@@ -27,8 +27,12 @@
 //   - a reader may stop early;
 //   - names that the contract does not allow are refused.
 //
-// It cannot prove that records are durable, nor what several processes do:
-// that needs tests that know the storage.
+// [RunProcesses] proves what several processes do, which takes a TestMain that
+// calls [Child]: of two that race for a number one gets it, and what a process
+// was told to be stored is there after it was killed.
+//
+// Neither can prove that records survive a power cut: that needs tests that
+// know the storage.
 //
 // The package uses the standard library only.
 package runlogtest

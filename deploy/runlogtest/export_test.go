@@ -24,3 +24,8 @@ func Prove(ctx context.Context, name string, newLog func() (deploy.Log, error)) 
 	}
 	panic("no check " + name)
 }
+
+// ProveProcesses runs one check of [RunProcesses] and returns what it reports.
+func ProveProcesses(ctx context.Context, name string, newLog func() (deploy.Log, error), o ProcessOptions) error {
+	return processChecks()[name](ctx, newLog, o, 1)
+}

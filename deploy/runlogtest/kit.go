@@ -3,7 +3,6 @@ package runlogtest
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"strings"
@@ -37,7 +36,7 @@ func (c check) prove(ctx context.Context, newLog func() (deploy.Log, error)) err
 	if err != nil {
 		return fmt.Errorf("new log: %w", err)
 	}
-	return c.run(ctx, &log{l, "runlogtest/" + strings.ToLower(rand.Text())})
+	return c.run(ctx, &log{l, newStream()})
 }
 
 func checks() []check {

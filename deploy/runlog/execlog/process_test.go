@@ -1,16 +1,7 @@
 package execlog_test
 
 import (
-	"bufio"
-	"context"
-	"errors"
-	"fmt"
-	"io"
-	"math/rand/v2"
 	"os"
-	"os/exec"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -19,123 +10,25 @@ import (
 	"github.com/masaruk/devops/deploy"
 	"github.com/masaruk/devops/deploy/executor/localexec"
 	"github.com/masaruk/devops/deploy/runlog/execlog"
+	"github.com/masaruk/devops/deploy/runlogtest"
 )
 
-// TestMain is also the main function of the processes that tests start.
+const dirVar = "EXECLOG_TEST_DIR"
+
 func TestMain(m *testing.M) {
-	dir := os.Getenv("EXECLOG_TEST_DIR")
-	if dir == "" {
-		os.Exit(m.Run())
-	}
-	if err := child(dir); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	runlogtest.Child(func() (deploy.Log, error) { return open(os.Getenv(dirVar)) })
+	os.Exit(m.Run())
 }
 
-// child appends until the stream has EXECLOG_TEST_COUNT records, and prints the
-// number of each record that it got.
-func child(dir string) error {
-	count, err := strconv.Atoi(os.Getenv("EXECLOG_TEST_COUNT"))
-	if err != nil {
-		return err
-	}
+func open(dir string) (deploy.Log, error) {
 	ex, err := localexec.New(nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	l, err := execlog.New(ex, dir, nil)
-	if err != nil {
-		return err
-	}
-	if _, err := fmt.Println("ready"); err != nil {
-		return err
-	}
-	if _, err := io.ReadAll(os.Stdin); err != nil { // until all are ready
-		return err
-	}
-	for next := 1; ; {
-		got, err := read(l, "s", uint64(next))
-		if err != nil {
-			return err
-		}
-		if next += len(got); next > count {
-			return nil
-		}
-		err = l.Append(context.Background(), "s", uint64(next), fmt.Appendf(nil, `{"n":%d,"pid":%d,"text":%q}`, next, os.Getpid(), strings.Repeat("x", 3000)))
-		if errors.Is(err, deploy.ErrConflict) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		if _, err := fmt.Println(next); err != nil {
-			return err
-		}
-	}
+	return execlog.New(ex, dir, nil)
 }
 
-type process struct {
-	cmd *exec.Cmd
-	out *bufio.Scanner
-	in  io.Closer
-}
-
-// start returns when the process is ready; it goes on when in is closed.
-func start(t *testing.T, dir string, count int) process {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), "EXECLOG_TEST_DIR="+dir, "EXECLOG_TEST_COUNT="+strconv.Itoa(count))
-	cmd.Stderr = os.Stderr
-	out, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	in, err := cmd.StdinPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	p := process{cmd, bufio.NewScanner(out), in}
-	require.True(t, p.out.Scan())
-	return p
-}
-
-// owners returns the process that wrote each record.
-func owners(t *testing.T, l deploy.Log) []int {
-	t.Helper()
-	got, err := read(l, "s", 1)
-	require.NoError(t, err)
-	pids := make([]int, len(got))
-	for i, r := range got {
-		var n int
-		_, err := fmt.Sscanf(r, `{"n":%d,"pid":%d`, &n, &pids[i])
-		require.NoError(t, err)
-		require.Equal(t, i+1, n)
-	}
-	return pids
-}
-
-func TestProcessesRace(t *testing.T) {
-	const count = 24
-	dir := t.TempDir()
-	l := newLog(t, host(t), dir)
-	racers := []process{start(t, dir, count), start(t, dir, count)}
-	for _, r := range racers {
-		require.NoError(t, r.in.Close())
-	}
-	acked := make([]int, count)
-	for _, r := range racers {
-		for r.out.Scan() {
-			n, err := strconv.Atoi(r.out.Text())
-			require.NoError(t, err)
-			require.Zero(t, acked[n-1], "record %d was acknowledged twice", n)
-			acked[n-1] = r.cmd.Process.Pid
-		}
-		require.NoError(t, r.cmd.Wait())
-	}
-	require.Equal(t, acked, owners(t, l), "each record is there and belongs to the process that it was acknowledged to")
-}
-
-// Processes are killed in the middle of appends. What was acknowledged is
-// there once, and the next process goes on.
-func TestKilledProcesses(t *testing.T) {
+func TestProcesses(t *testing.T) {
 	dir, err := os.MkdirTemp("", "execlog")
 	require.NoError(t, err)
 	t.Cleanup(func() { // the commands of a killed process may run on for a moment
@@ -145,28 +38,5 @@ func TestKilledProcesses(t *testing.T) {
 		}
 		require.NoError(t, err)
 	})
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	rng := rand.New(rand.NewPCG(seed, 0))
-	l := newLog(t, host(t), dir)
-	acked := map[int]int{}
-	for range 5 {
-		p := start(t, dir, 1000000)
-		require.NoError(t, p.in.Close())
-		for left := 1 + rng.IntN(8); p.out.Scan(); left-- {
-			n, err := strconv.Atoi(p.out.Text())
-			require.NoError(t, err)
-			require.Zero(t, acked[n])
-			acked[n] = p.cmd.Process.Pid
-			if left == 0 {
-				require.NoError(t, p.cmd.Process.Kill())
-			}
-		}
-		require.ErrorContains(t, p.cmd.Wait(), "killed")
-	}
-	pids := owners(t, l)
-	for n, pid := range acked {
-		require.LessOrEqual(t, n, len(pids))
-		require.Equal(t, pid, pids[n-1], "record %d", n)
-	}
+	runlogtest.RunProcesses(t, func() (deploy.Log, error) { return open(dir) }, &runlogtest.ProcessOptions{Env: []string{dirVar + "=" + dir}})
 }
