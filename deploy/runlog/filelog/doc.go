@@ -40,11 +40,17 @@
 // that is damaged in another way is yielded as it is: the hash chain of the
 // run log finds it, and whoever reads it must not go on.
 //
+// # Anchor
+//
+// [NewAnchor] keeps the newest head of each stream in another folder, by which
+// a Runner finds that records were cut off. Put it on another disk or under
+// another user.
+//
 // # Errors
 //
 // All are an [*Error] with path and line, which wraps [deploy.ErrConflict],
-// [deploy.ErrTorn], [deploy.ErrStreamName], [deploy.ErrRecord], the cause of ctx, or the error of
-// the operating system with what to do about it. Where there is no flock the
+// [deploy.ErrTorn], [deploy.ErrStreamName], [deploy.ErrRecord], the cause of
+// ctx, or the error of the operating system with what to do about it. Where there is no flock the
 // error wraps [errors.ErrUnsupported].
 //
 // A [Log] is safe for concurrent use, needs no closing and logs nothing. The
