@@ -134,7 +134,7 @@ func (f *feed) send(ctx context.Context, batch []Transition) (err error) {
 	defer cancel()
 	defer func() {
 		if p := recover(); p != nil {
-			err = &PanicError{Text: cut(fmt.Sprint(p), longestText)}
+			err = fmt.Errorf("the sink panicked: %v", p) // settle cuts it once it is redacted
 		}
 	}()
 	f.mu.Lock()

@@ -180,7 +180,7 @@ func TestHealthIsWhatTheDraftSays(t *testing.T) {
 
 func TestHealthHasAnETag(t *testing.T) {
 	k := passing()
-	inBubble(t, Options{}, []Definition{definition("web", k)}, func(m *Monitor, _ *recorder, _ func() error) {
+	inBubble(t, Options{}, []Definition{critical("web", k)}, func(m *Monitor, _ *recorder, _ func() error) {
 		h := newHandler(t, m, &HandlerOptions{MaxAge: -1})
 		advance(20 * time.Second)
 		w := get(h, "/health")
@@ -196,6 +196,11 @@ func TestHealthHasAnETag(t *testing.T) {
 		require.Equal(t, 200, get(h, "/health", "If-None-Match", `"x"`).Code)
 		advance(12 * time.Second)
 		require.Equal(t, 200, get(h, "/health", "If-None-Match", tag).Code, "it has run again")
+		k.set(Fail)
+		advance(40 * time.Second)
+		w = get(h, "/health")
+		require.Equal(t, 503, w.Code)
+		require.Equal(t, 503, get(h, "/health", "If-None-Match", w.Header().Get("ETag")).Code, "who has it already is told all the same")
 	})
 }
 

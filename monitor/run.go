@@ -63,8 +63,9 @@ func (m *Monitor) clean(r Result, timedOut bool) Result {
 		r.Err = m.opts.Redactor.Error(r.Err)
 	}
 	if r.Detail != "" {
-		line := strings.Join(strings.FieldsFunc(r.Detail, func(c rune) bool { return c == '\n' || c == '\r' }), " ")
-		r.Detail = cut(m.opts.Redactor.String(line), longestDetail)
+		// Redacted as it is: a secret of several lines is none on one.
+		lines := strings.FieldsFunc(m.opts.Redactor.String(r.Detail), func(c rune) bool { return c == '\n' || c == '\r' })
+		r.Detail = cut(strings.Join(lines, " "), longestDetail)
 	}
 	if len(r.Measurements) > mostMeasurements {
 		r.Measurements = r.Measurements[:mostMeasurements]
@@ -78,10 +79,20 @@ func because(why, said error) error {
 	switch {
 	case said == nil:
 		return why
-	case errors.Is(said, why):
+	case wraps(said, why):
 		return said
 	}
 	return fmt.Errorf("%w: %w", why, said)
+}
+
+// wraps is errors.Is, also if the methods of err panic.
+func wraps(err, target error) (is bool) {
+	defer func() {
+		if recover() != nil {
+			is = false
+		}
+	}()
+	return errors.Is(err, target)
 }
 
 // cut returns at most limit bytes of s, of valid UTF-8.

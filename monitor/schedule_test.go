@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/masaruk/devops/envconfig"
+	"github.com/masaruk/devops/secrets"
 )
 
 func TestChecksRunAtAFixedRate(t *testing.T) {
@@ -189,13 +190,27 @@ type badError struct{ text *string }
 
 func (e *badError) Error() string { return *e.text }
 
+// Unwrap panics where errors.Is looks into the error.
+func (e *badError) Unwrap() error { return errors.New(*e.text) }
+
 func TestAnErrorThatPanicsIsOne(t *testing.T) {
-	c := ErrorFunc(func(context.Context) error { var e *badError; return e })
-	inBubble(t, Options{}, []Definition{definition("db", c)}, func(m *Monitor, _ *recorder, _ func() error) {
-		advance(30 * time.Second)
-		require.Equal(t, Fail, stateOf(t, m, "db").Status)
-		require.NotNil(t, m.Snapshot())
-	})
+	redactor, err := secrets.NewRedactor(secrets.New(canary))
+	require.NoError(t, err)
+	for _, r := range []*secrets.Redactor{nil, redactor} {
+		var bad *badError
+		defs := []Definition{
+			definition("db", ErrorFunc(func(context.Context) error { return bad })),
+			definition("late", ErrorFunc(func(ctx context.Context) error { <-ctx.Done(); return bad })),
+			definition("silent", Func(func(context.Context) Result { return Result{Err: bad} })),
+		}
+		inBubble(t, Options{Redactor: r}, defs, func(m *Monitor, _ *recorder, _ func() error) {
+			advance(40 * time.Second)
+			require.Equal(t, Fail, stateOf(t, m, "db").Status)
+			require.ErrorIs(t, stateOf(t, m, "late").Last.Err, ErrTimeout)
+			require.ErrorIs(t, stateOf(t, m, "silent").Last.Err, ErrNoStatus)
+			require.NotNil(t, m.Snapshot())
+		})
+	}
 }
 
 func TestHungAndPanickingChecksCostNoGoroutines(t *testing.T) {
@@ -361,6 +376,10 @@ func TestNewHoldsTheRulesOfTheEnvironment(t *testing.T) {
 	var v *envconfig.Violation
 	require.True(t, errors.As(err, &v))
 	_, err = New(envconfig.Development(), nil, nil)
+	require.NoError(t, err)
+	redactor, err := secrets.NewRedactor()
+	require.NoError(t, err)
+	_, err = New(envconfig.Production(), nil, &Options{Redactor: redactor, Feeds: []Feed{{Name: "pager", Sink: &recorder{}}}})
 	require.NoError(t, err)
 }
 

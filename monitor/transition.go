@@ -72,7 +72,8 @@ type Transition struct {
 	// Run is set for RunFinished.
 	Run Run
 	// Cause and By are set for AlertWithheld: By is the check depended on, or who
-	// maintains. By and Reason are set for maintenance.
+	// maintains. By and Reason are set for maintenance, Reason also where an alert
+	// was resolved because its check was removed.
 	Cause  Cause
 	By     string
 	Reason string
