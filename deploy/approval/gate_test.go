@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"sync"
 	"testing"
@@ -33,9 +32,11 @@ func TestARunPassesOnceEachQuorumIsReached(t *testing.T) {
 		require.NoError(t, co.vote(r, approval.Ballot{By: ben, Verdict: approval.Approve, Comment: " looks good "}))
 		synctest.Wait()
 		require.Empty(t, done, "one of two quorums is not enough")
+		at := time.Now()
 		require.NoError(t, co.vote(r, yes(cleo)))
 		e := <-done
 		require.NoError(t, e.err)
+		require.Zero(t, time.Since(at), "a vote at the same desk wakes the gate")
 		require.EqualValues(t, 1, co.released.Load())
 		p := passed(t, e.rep)
 		require.Equal(t, []string{"ben@example.com as ops", "cleo@example.com as qa"}, ids(p))
@@ -404,6 +405,23 @@ func TestTheGateShowsThePlanThatRunsOrNone(t *testing.T) {
 	require.Contains(t, r.String(), r.PlanDigest)
 }
 
+func TestAGateUndoesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // where it would wait, a day is over at once
+		log := newMemory()
+		desk := newCompany(t, log, nil).desk
+		runner, err := deploy.New(log, &deploy.Options{Initiator: ada.ID, Executable: "sha256:test"})
+		require.NoError(t, err)
+		gate, err := desk.Gate(runner, approval.Policy{Quorums: []approval.Quorum{{}}}, nil)
+		require.NoError(t, err)
+		_, err = runner.Run(t.Context(), "r1", deploy.Plan{Service: "api", Env: envconfig.Staging(), Steps: []deploy.Step{
+			{Name: "do", InFlight: deploy.Repeat, Do: &says{}, Undo: gate},
+			{Name: "fail", InFlight: deploy.Repeat, Do: deploy.Func("fail", "1", func(context.Context, *deploy.Call) error { return errKilled })},
+		}})
+		require.ErrorContains(t, err, "an approval is the Do of a step, not its Undo")
+		require.Empty(t, log.streams["approvals/stg/api"])
+	})
+}
+
 func TestTheGateOutlastsALogThatFailsForAWhile(t *testing.T) {
 	const flaps = 100 // four failures, a success, and so on
 	for _, failures := range []int{4, 5, flaps} {
@@ -498,86 +516,6 @@ func TestARefusalThatIsTakenIsHeard(t *testing.T) {
 		}
 	}
 }
-
-func TestSeatsAreFilledAsWellAsPossible(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	random := rand.New(rand.NewPCG(seed, 0))
-	for range 300 {
-		var p approval.Policy
-		for range 1 + random.IntN(3) {
-			p.Quorums = append(p.Quorums, approval.Quorum{N: 1 + random.IntN(2), Role: string(rune('a' + random.IntN(3)))})
-		}
-		var people []approval.Identity
-		for n := range random.IntN(5) {
-			who := approval.Identity{ID: fmt.Sprint("p", n)}
-			for _, role := range []string{"a", "b", "c"} {
-				if random.IntN(2) == 0 {
-					who.Roles = append(who.Roles, role)
-				}
-			}
-			people = append(people, who)
-		}
-		var seats []string
-		for _, q := range p.Quorums {
-			for range q.N {
-				seats = append(seats, q.Role)
-			}
-		}
-		got, used := 0, map[int]bool{}
-		for i, filled := range approval.Seated(p, people) {
-			require.LessOrEqual(t, len(filled), p.Quorums[i].N)
-			for _, n := range filled {
-				require.False(t, used[n], "one person in two seats")
-				require.Contains(t, people[n].Roles, p.Quorums[i].Role)
-				used[n] = true
-				got++
-			}
-		}
-		require.Equal(t, most(seats, people, map[int]bool{}), got, "%v %v", p.Quorums, people)
-	}
-}
-
-// most tries everything.
-func most(seats []string, people []approval.Identity, used map[int]bool) int {
-	if len(seats) == 0 {
-		return 0
-	}
-	best := most(seats[1:], people, used)
-	for n, who := range people {
-		for _, role := range who.Roles {
-			if role == seats[0] && !used[n] {
-				used[n] = true
-				best = max(best, 1+most(seats[1:], people, used))
-				used[n] = false
-			}
-		}
-	}
-	return best
-}
-
-func TestNewGateListsEveryProblemOfThePolicy(t *testing.T) {
-	co := newCompany(t, newMemory(), nil)
-	_, err := co.desk.Gate(fakeRuns{}, approval.Policy{
-		Within: -1, Outputs: []string{"a", "a", ""}, Provides: "x",
-		Quorums: []approval.Quorum{{N: -1}, {N: 3, From: []string{"a@b", "A@b"}}, {Role: "x\x1b"}, {N: 11}},
-	}, nil)
-	for _, want := range []string{"Within", "Outputs[1]", "Outputs[2]", "Quorums[0]", "Quorums[1]", "From[1]", "3 of 2", "Quorums[2]", "more than 10"} {
-		require.ErrorContains(t, err, want)
-	}
-	_, err = co.desk.Gate(nil, approval.Policy{Quorums: []approval.Quorum{{}}}, nil)
-	require.ErrorContains(t, err, "runs is nil")
-	_, err = approval.New(nil, deploy.SigningKey{Name: "x"}, &approval.Options{
-		Poll: -1, Desks: []deploy.VerifyingKey{{}}, Approvers: []approval.Approver{{}},
-	})
-	for _, want := range []string{"log is nil", "key: it has 0", `key 0 of a desk, ""`, "Approvers[0]:", "Approvers[0].Key", "Poll"} {
-		require.ErrorContains(t, err, want)
-	}
-}
-
-type fakeRuns struct{}
-
-func (fakeRuns) Report(context.Context, deploy.Ref) (*deploy.Report, error) { return nil, errNotExist }
 
 func TestTheSpecHoldsWhatDecidesAndThePreviewAsksNobody(t *testing.T) {
 	co := newCompany(t, newMemory(), &approval.Options{Approvers: []approval.Approver{{Identity: ben, Key: public("ben")}}})
