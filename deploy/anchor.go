@@ -14,8 +14,8 @@ import (
 // write the log: another account, another bucket, another machine. With one,
 // a Runner finds by itself that records were cut off the end of the log.
 //
-// The Runner asks for the last head before a run acts, and hands over a new one
-// when it returns, from its own goroutine. Implementations are safe for
+// The Runner asks for the last head before it reads the log to act on it, and
+// hands over a new one when it returns, from its own goroutine. Implementations are safe for
 // concurrent use.
 type Anchor interface {
 	// Last returns the head that was kept last, "" when none was.
@@ -54,23 +54,26 @@ func (r *Runner) head(j *journal) string {
 	return r.signer.Sign(j.stream, j.chain.Head())
 }
 
-// anchored compares the journal with the last head that was kept.
-func (r *Runner) anchored(ctx context.Context, j *journal) error {
-	if r.opts.Anchor == nil {
-		return nil
+// openAnchored opens the journal and compares it with the last head that was
+// kept. It asks for the head first: what another controller appends and keeps
+// meanwhile would else look like records that were cut off.
+func (r *Runner) openAnchored(ctx context.Context, stream string) (*journal, error) {
+	var last string
+	if r.opts.Anchor != nil {
+		var err error
+		if last, err = r.opts.Anchor.Last(ctx, stream); err != nil {
+			return nil, &LogError{stream, 0, "ask the anchor for the last head", err}
+		}
 	}
-	last, err := r.opts.Anchor.Last(ctx, j.stream)
-	if err != nil {
-		return &LogError{j.stream, 0, "ask the anchor for the last head", err}
-	}
-	if last == "" {
-		return nil
+	j, err := openJournal(ctx, r.log, stream, newController())
+	if err != nil || last == "" {
+		return j, err
 	}
 	var trusted []VerifyingKey
 	if r.signer != nil {
 		trusted = []VerifyingKey{{r.opts.Signer.Name, r.opts.Signer.Key.Public().(ed25519.PublicKey)}}
 	}
-	return j.follows(last, trusted)
+	return j, j.follows(last, trusted)
 }
 
 // follows checks that the journal goes on from a head that was kept. With

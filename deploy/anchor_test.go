@@ -17,9 +17,13 @@ import (
 type lastHead struct {
 	heads map[string]string
 	err   error
+	asked func() // before each answer
 }
 
 func (a *lastHead) Last(_ context.Context, stream string) (string, error) {
+	if a.asked != nil {
+		a.asked()
+	}
 	return a.heads[stream], a.err
 }
 
@@ -125,4 +129,78 @@ func TestAnAnchorThatFails(t *testing.T) {
 	rep, err = newRunner(t, log, &deploy.Options{Anchor: anchor}).Run(t.Context(), "r1", p)
 	require.NoError(t, err, "again keeps it")
 	require.Equal(t, rep.Head, anchor.heads["dev/api"])
+}
+
+// TestAnAnchorDoesNotChangeWhatARunCameTo, however it ended: the error keeps
+// what the caller goes by, and the report is that of the log.
+func TestAnAnchorDoesNotChangeWhatARunCameTo(t *testing.T) {
+	for want, fail := range map[deploy.Outcome]error{deploy.Undone: errors.New("no"), deploy.Interrupted: nil, deploy.Held: nil} {
+		var did []string
+		log, gone := newMemLog(), errors.New("bucket is gone")
+		anchor := &lastHead{heads: map[string]string{}}
+		r := newRunner(t, log, &deploy.Options{Anchor: anchor})
+		p := three(&did)
+		p.Steps[1].InFlight = deploy.Ask
+		ctx, cancel := context.WithCancel(t.Context())
+		p.Steps[1].Do.(*effect).fn = func(context.Context, *deploy.Call) error {
+			anchor.err = gone
+			if fail == nil {
+				cancel()
+				return context.Cause(ctx)
+			}
+			return fail
+		}
+		rep, err := r.Run(ctx, "r1", p)
+		if want == deploy.Held {
+			anchor.err = nil
+			p.Steps[0].Do.(*effect).fn = fails("it is not repeated")
+			log.before = func(string, uint64, []byte) error { anchor.err = gone; return nil }
+			rep, err = r.Run(t.Context(), "r1", p)
+			require.ErrorIs(t, err, deploy.ErrHeld)
+			var held *deploy.HeldError
+			require.ErrorAs(t, err, &held)
+			require.Equal(t, "b", held.Step)
+		}
+		cancel()
+		require.ErrorIs(t, err, deploy.ErrAnchor)
+		require.ErrorIs(t, err, gone)
+		require.Equal(t, want, rep.Outcome)
+		require.NotContains(t, rep.Reason, "bucket", "it is not why")
+		if fail != nil {
+			require.ErrorIs(t, err, fail)
+			var failed *deploy.StepError
+			require.ErrorAs(t, err, &failed)
+		}
+		logged, err := newRunner(t, log, nil).Report(t.Context(), p.Ref("r1"))
+		require.NoError(t, err)
+		require.Equal(t, logged.Steps, rep.Steps)
+		require.Equal(t, logged.Head, rep.Head)
+	}
+}
+
+// TestARunThatEndsMeanwhileIsNotTruncation: its head is newer than what was
+// read before.
+func TestARunThatEndsMeanwhileIsNotTruncation(t *testing.T) {
+	var did []string
+	log, anchor := newMemLog(), &lastHead{heads: map[string]string{}}
+	r := newRunner(t, log, &deploy.Options{Anchor: anchor})
+	p := three(&did)
+	p.Steps[1].InFlight = deploy.Ask
+	ctx, cancel := context.WithCancel(t.Context())
+	p.Steps[1].Do.(*effect).fn = func(context.Context, *deploy.Call) error { cancel(); return context.Cause(ctx) }
+	anchor.asked = func() {
+		anchor.asked = nil
+		_, err := r.Run(ctx, "r1", p)
+		require.ErrorIs(t, err, context.Canceled)
+	}
+	require.NoError(t, r.Decide(t.Context(), p.Ref("r1"), "b", deploy.Decision{Answer: deploy.AnswerDone, By: "test"}))
+
+	anchor.asked = func() {
+		anchor.asked = nil
+		_, err := r.Run(t.Context(), "r1", p)
+		require.NoError(t, err)
+	}
+	rep, err := r.Run(t.Context(), "r1", p)
+	require.NoError(t, err)
+	require.Equal(t, deploy.Succeeded, rep.Outcome)
 }

@@ -23,7 +23,7 @@ func (x *execution) attempt(ctx context.Context, s Step, phase Phase) error {
 		return err
 	}
 	a := x.attemptState(s.Name, phase)
-	if phase == PhaseForward && s.Kind == KindSwitch && a.attempts == 0 {
+	if phase == PhaseForward && s.Kind == KindSwitch && a.attempts == 0 && !x.hasSwitched() {
 		if err := x.frozen(time.Now()); err != nil {
 			return x.stepError(s, phase, 1, err)
 		}
@@ -94,7 +94,8 @@ func (x *execution) verify(ctx context.Context, s Step, phase Phase, attempt int
 		return false, err
 	}
 	if errors.Is(res.err, ErrFenced) {
-		return false, res.err // it is not this controller's to ask anybody
+		// It is not this controller's to ask anybody, and no failure of the step.
+		return false, fmt.Errorf("%s run %s: looking whether step %q (%s) was done: %w", x.name(), x.id, s.Name, phase, res.err)
 	}
 	there, absent := res.err == nil, errors.Is(res.err, ErrNotDone)
 	if !there && !absent {

@@ -65,11 +65,12 @@ func (r *Runner) Decide(ctx context.Context, ref Ref, step string, d Decision) e
 	if err := d.validate(step); err != nil {
 		return fmt.Errorf("decision on run %s: %w", id, err)
 	}
-	j, s, err := r.find(ctx, ref)
+	j, err := r.openAnchored(ctx, ref.stream())
 	if err != nil {
 		return fmt.Errorf("decision: %w", err)
 	}
-	if err := r.anchored(ctx, j); err != nil {
+	s, err := j.find(ref)
+	if err != nil {
 		return fmt.Errorf("decision: %w", err)
 	}
 	switch {

@@ -48,13 +48,14 @@ func (x *execution) run(ctx context.Context) (*Report, error) {
 	for _, s := range x.plan.Steps {
 		x.steps[s.Name] = s
 	}
-	if err := context.Cause(ctx); err != nil {
-		return nil, err
-	}
 	continued := x.state() != nil
 	x.events = newDispatcher(x.opts.Handle)
 	defer x.events.close(eventWait)
-	if err := x.enter(ctx, continued); err != nil {
+	err := context.Cause(ctx)
+	if err == nil {
+		err = x.enter(ctx, continued)
+	}
+	if err != nil {
 		switch s := x.state(); {
 		case s == nil:
 			return nil, err
@@ -63,7 +64,6 @@ func (x *execution) run(ctx context.Context) (*Report, error) {
 		}
 		return x.finish(ctx, nil, err, continued)
 	}
-	var err error
 	ctx, release := x.withGrace(ctx)
 	defer release()
 	if err = x.raiseFence(ctx); err == nil {
@@ -92,6 +92,9 @@ func (x *execution) enter(ctx context.Context, continued bool) error {
 			return err
 		}
 		rec = &record{Kind: recContinued, Run: x.id, Initiator: x.initiator(), Executable: x.exe}
+		if x.state().overridden { // of this plan the log has the digest alone
+			rec.Change, rec.BreakGlass = x.desc.Change, x.desc.BreakGlass
+		}
 	}
 	torn := x.journal.torn
 	if err := x.journal.append(ctx, rec); err != nil {

@@ -308,3 +308,36 @@ func TestTheRunnerRaisesTheFence(t *testing.T) {
 	require.IsIncreasing(t, epochs)
 	require.Equal(t, uint64(1), epochs[0])
 }
+
+// TestAFencedVerifyAsksNobody: that the host is lost says nothing about the
+// step, on the way forward and on the way back.
+func TestAFencedVerifyAsksNobody(t *testing.T) {
+	for _, phase := range []deploy.Phase{deploy.PhaseForward, deploy.PhaseUndo} {
+		var did []string
+		log, p := newMemLog(), three(&did)
+		ctx, cancel := context.WithCancel(t.Context())
+		cut := func(context.Context, *deploy.Call) error { cancel(); return context.Cause(ctx) }
+		p.Steps[1].InFlight = deploy.Verify
+		verify := &effect{Name: "verify b", did: &did}
+		p.Steps[1].Verify = verify
+		if phase == deploy.PhaseForward {
+			p.Steps[1].Do.(*effect).fn = cut
+		} else {
+			p.Steps[1].Undo.(*effect).fn = cut
+			p.Steps[2].Do.(*effect).fn = fails("no")
+		}
+		_, err := newRunner(t, log, nil).Run(ctx, "r1", p)
+		require.ErrorIs(t, err, context.Canceled)
+
+		did = nil
+		verify.fn = func(context.Context, *deploy.Call) error {
+			return fmt.Errorf("test: not started: %w", deploy.ErrFenced)
+		}
+		rep, err := newRunner(t, log, nil).Run(t.Context(), "r1", p)
+		require.ErrorIs(t, err, deploy.ErrFenced)
+		require.NotErrorIs(t, err, deploy.ErrHeld)
+		require.ErrorContains(t, err, fmt.Sprintf(`api@dev run r1: looking whether step "b" (%s) was done`, phase))
+		require.Equal(t, deploy.Interrupted, rep.Outcome)
+		require.Equal(t, []string{"verify b"}, did)
+	}
+}

@@ -59,10 +59,16 @@ func (x *execution) forward(ctx context.Context) (failed, err error) {
 	if len(failure)+len(other) == 0 {
 		return nil, context.Cause(ctx)
 	}
-	if len(failure) > 0 && !slices.ContainsFunc(other, func(err error) bool { return !isHeld(err) }) {
+	decided := slices.Contains(other, errStale)
+	other = slices.DeleteFunc(other, func(err error) bool { return err == errStale })
+	waits := !slices.ContainsFunc(other, func(err error) bool { return !isHeld(err) })
+	switch {
+	case waits && decided:
+		return joined(failure...), errStale
+	case waits && len(failure) > 0:
 		return joined(failure...), nil // what is undone waits for nobody
 	}
-	x.held = !slices.ContainsFunc(other, func(err error) bool { return !isHeld(err) })
+	x.held = waits // who has lost the log or the host does not turn back either
 	return joined(failure...), joined(other...)
 }
 

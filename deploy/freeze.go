@@ -190,6 +190,14 @@ func (y *Yearly) next(t time.Time) Span {
 	}
 }
 
+// hasSwitched tells whether a step of KindSwitch was begun: from then on the
+// run comes to its end, since turning back would be another switch.
+func (x *execution) hasSwitched() bool {
+	x.journal.mu.Lock()
+	defer x.journal.mu.Unlock()
+	return slices.ContainsFunc(x.state().begun, func(name string) bool { return x.steps[name].Kind == KindSwitch })
+}
+
 // frozen returns the first freeze that forbids a release now.
 func (x *execution) frozen(now time.Time) error {
 	if x.plan.BreakGlass != "" {

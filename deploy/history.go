@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -35,7 +36,9 @@ type runState struct {
 	overridden bool   // somebody allowed the digest for whatever program continues next
 	executable string
 	plan       *Description
-	planSteps  int // that the whole plan has, where it came in several records
+	planSteps  int     // that the whole plan has, where it came in several records
+	change     *Change // of a plan that took the place of the recorded one
+	breakGlass string  // the same
 	started    time.Time
 	finished   time.Time // zero while the run can be continued
 	outcome    Outcome
@@ -133,6 +136,7 @@ func (h *history) apply(r *record) error {
 	case recContinued:
 		h.takeovers++
 		s.executable, s.overridden = r.Executable, false
+		s.change, s.breakGlass = cmp.Or(r.Change, s.change), cmp.Or(r.BreakGlass, s.breakGlass)
 	case recIntent:
 		s.intent(r)
 	case recSkipped:

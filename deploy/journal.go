@@ -40,6 +40,9 @@ type record struct {
 	Plan       *Description `json:"plan,omitempty"`       // started, plan
 	// PlanSteps is the number of steps where the record holds not all.
 	PlanSteps int `json:"plan_steps,omitempty"` // started
+	// What a plan says that somebody allowed in place of the recorded one.
+	Change     *Change `json:"change,omitempty"`      // continued
+	BreakGlass string  `json:"break_glass,omitempty"` // continued
 
 	Step     string                     `json:"step,omitempty"`
 	Host     string                     `json:"host,omitempty"`

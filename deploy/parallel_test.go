@@ -3,8 +3,11 @@ package deploy_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -55,20 +58,21 @@ func TestBranchesRunAtTheSameTime(t *testing.T) {
 }
 
 func TestOneAtATimeKeepsTheListedOrder(t *testing.T) {
-	var did []string
-	running, most := 0, 0
-	count := func(context.Context) error {
-		running++
-		most = max(most, running)
-		running--
-		return nil
+	for parallel, want := range map[int]time.Duration{0: time.Second, 1: 2 * time.Second, 2: time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			var did []string
+			second := func(context.Context) error { time.Sleep(time.Second); return nil }
+			began := time.Now()
+			_, err := newRunner(t, newMemLog(), &deploy.Options{Parallel: parallel}).Run(t.Context(), "r1", branches(&did, second, second))
+			require.NoError(t, err)
+			require.Equal(t, want, time.Since(began), "%d at a time", parallel)
+			if parallel == 1 {
+				require.Equal(t, []string{"first", "left", "right", "last"}, did)
+			}
+		})
 	}
-	_, err := newRunner(t, newMemLog(), &deploy.Options{Parallel: 1}).Run(t.Context(), "r1", branches(&did, count, count))
-	require.NoError(t, err)
-	require.Equal(t, []string{"first", "left", "right", "last"}, did)
-	require.Equal(t, 1, most)
 
-	_, err = deploy.New(newMemLog(), &deploy.Options{Parallel: -1})
+	_, err := deploy.New(newMemLog(), &deploy.Options{Parallel: -1})
 	require.ErrorContains(t, err, "field Parallel")
 }
 
@@ -209,4 +213,31 @@ func TestAFailureDoesNotWaitForAPerson(t *testing.T) {
 		require.ElementsMatch(t, []string{"undo right", "undo left"}, did[len(did)-3:len(did)-1])
 		require.Equal(t, "undo first", did[len(did)-1])
 	}
+}
+
+// TestADecisionDoesNotOutrankALostHost: the one branch learns that somebody
+// wants the run undone, the other that another controller has the host. Who has
+// lost it undoes nothing, and says so; the next one does.
+func TestADecisionDoesNotOutrankALostHost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var did []string
+		log := newMemLog()
+		left := func(context.Context) error { time.Sleep(time.Hour); return fmt.Errorf("reload: %w", deploy.ErrFenced) }
+		var p deploy.Plan
+		right := func(ctx context.Context) error {
+			time.Sleep(time.Second) // until both have begun
+			return errors.Join(errors.New("not yet"), newRunner(t, log, nil).Decide(ctx, p.Ref("r1"), "", deploy.Decision{Answer: deploy.AnswerUndo, By: "ada"}))
+		}
+		p = branches(&did, left, right)
+		p.Steps[2].Retry = deploy.Retry{Max: 1, Wait: time.Minute}
+		rep, err := newRunner(t, log, nil).Run(t.Context(), "r1", p)
+		require.ErrorIs(t, err, deploy.ErrFenced)
+		require.Equal(t, deploy.Interrupted, rep.Outcome)
+		require.ElementsMatch(t, []string{"first", "left", "right"}, did)
+
+		rep, err = newRunner(t, log, nil).Run(t.Context(), "r1", p)
+		require.ErrorContains(t, err, "undone by decision of ada")
+		require.Equal(t, deploy.Undone, rep.Outcome)
+		require.Equal(t, "undo first", did[len(did)-1])
+	})
 }

@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -99,7 +100,8 @@ type AvailabilityReport struct {
 func (s *runState) report(d Description, head string) *Report {
 	r := &Report{
 		Run: s.id, Service: d.Service, Environment: d.Environment,
-		Outcome: s.outcome, Reason: s.err, Initiator: s.initiator, PlanDigest: s.digest, Change: d.Change, BreakGlass: d.BreakGlass,
+		Outcome: s.outcome, Reason: s.err, Initiator: s.initiator, PlanDigest: s.digest,
+		Change: cmp.Or(s.change, d.Change), BreakGlass: cmp.Or(s.breakGlass, d.BreakGlass),
 		Started: s.started, Outputs: s.outputs, Head: head,
 	}
 	if !s.finished.IsZero() {

@@ -196,11 +196,16 @@ func (r *Runner) find(ctx context.Context, ref Ref) (*journal, *runState, error)
 	if err != nil {
 		return nil, nil, err
 	}
+	s, err := j.find(ref)
+	return j, s, err
+}
+
+func (j *journal) find(ref Ref) (*runState, error) {
 	s := j.history.run(ref.Run)
 	if s == nil {
-		return nil, nil, fmt.Errorf("run %s of %s: %w", ref.Run, ref.stream(), fs.ErrNotExist)
+		return nil, fmt.Errorf("run %s of %s: %w", ref.Run, ref.stream(), fs.ErrNotExist)
 	}
-	return j, s, nil
+	return s, nil
 }
 
 // Verify reads the whole log of the service in the environment and reports
@@ -230,11 +235,8 @@ func (r *Runner) open(ctx context.Context, id RunID, p Plan) (*execution, error)
 	if err != nil {
 		return nil, err
 	}
-	j, err := openJournal(ctx, r.log, p.Ref(id).stream(), newController())
+	j, err := r.openAnchored(ctx, p.Ref(id).stream())
 	if err != nil {
-		return nil, err
-	}
-	if err := r.anchored(ctx, j); err != nil {
 		return nil, err
 	}
 	x := &execution{Runner: r, id: id, plan: p, desc: desc, exe: exe, journal: j}

@@ -94,6 +94,43 @@ func TestTheGraceEnds(t *testing.T) {
 	}
 }
 
+// TestAGraceWithoutBound waits for whatever runs.
+func TestAGraceWithoutBound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var did []string
+		stop := make(chan struct{})
+		p := three(&did)
+		p.Steps[1].Do.(*effect).fn = func(ctx context.Context, _ *deploy.Call) error {
+			close(stop)
+			time.Sleep(24 * time.Hour)
+			return context.Cause(ctx)
+		}
+		rep, err := newRunner(t, newMemLog(), &deploy.Options{Stop: stop, Grace: -1}).Run(t.Context(), "r1", p)
+		require.ErrorIs(t, err, deploy.ErrStopped)
+		require.Equal(t, deploy.Undone, rep.Outcome)
+	})
+}
+
+// TestARunThatIsToldToEndBeforeItIsContinued has a report all the same.
+func TestARunThatIsToldToEndBeforeItIsContinued(t *testing.T) {
+	var did []string
+	log, p := newMemLog(), three(&did)
+	ctx, cancel := context.WithCancel(t.Context())
+	p.Steps[1].Do.(*effect).fn = func(context.Context, *deploy.Call) error { cancel(); return context.Cause(ctx) }
+	first, err := newRunner(t, log, nil).Run(ctx, "r1", p)
+	require.ErrorIs(t, err, context.Canceled)
+	records := len(log.streams["dev/api"])
+
+	rep, err := newRunner(t, log, nil).Run(ctx, "r1", p)
+	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, deploy.Interrupted, rep.Outcome)
+	require.Equal(t, first.Steps, rep.Steps)
+	require.Len(t, log.streams["dev/api"], records)
+	rep, err = newRunner(t, newMemLog(), nil).Run(ctx, "r1", p)
+	require.ErrorIs(t, err, context.Canceled)
+	require.Nil(t, rep, "no such run")
+}
+
 // TestSignals sends them to a process of its own.
 func TestSignals(t *testing.T) {
 	if os.Getenv("DEVOPS_TEST_SIGNALS") != "" {

@@ -59,6 +59,21 @@ func TestASignedHead(t *testing.T) {
 	require.ErrorIs(t, err, ErrSignature, "another name for the same key")
 }
 
+// TestASignedNoteAboutSomethingElse is no head, though the key is right.
+func TestASignedNoteAboutSomethingElse(t *testing.T) {
+	s := signer(t, "ops", 1)
+	hash := base64.StdEncoding.EncodeToString(make([]byte, 32))
+	_, err := s.Verifier().Open("prod/api", s.sign("prod/api\n7\n"+hash+"\n"))
+	require.NoError(t, err)
+	for _, text := range []string{
+		"prod/api\n", "prod/api\n7\n", "prod/api\n07\n" + hash + "\n", "prod/api\n-7\n" + hash + "\n",
+		"prod/api\n7\n" + hash[4:] + "\n", "prod/api\n7\n?\n", "prod/api\n18446744073709551616\n" + hash + "\n",
+	} {
+		_, err = s.Verifier().Open("prod/api", s.sign(text))
+		require.ErrorContains(t, err, "not about a head", text)
+	}
+}
+
 // TestAChangedNoteIsRefused, whichever bit was changed.
 func TestAChangedNoteIsRefused(t *testing.T) {
 	s := signer(t, "ops", 1)

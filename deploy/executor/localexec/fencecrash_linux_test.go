@@ -92,26 +92,47 @@ func mkfifo(t *testing.T, h host) {
 // What a killed controller left is gone when the next one has the host,
 // however it treats its descriptors and signals.
 func TestFenceEndsOrphans(t *testing.T) {
+	const waits = "echo $$ > ready; read x < gate; echo ended >> ledger"
+	// What holds the lock and, in its group, what does not.
+	const both = "(exec 3<&-; echo > closed; read x < gate) & while ! test -e closed; do sleep 0.01; done; " + waits
 	for name, body := range map[string]string{
-		"waits":               "read x < gate; echo ended >> ledger",
-		"ignores SIGTERM":     "trap '' TERM; while :; do sleep 0.01; done",
-		"closes descriptors":  "exec 3<&-; read x < gate; echo ended >> ledger",
-		"child closes them":   "(exec 3<&-; echo $$ > child; read x < gate; echo ended >> ledger)",
-		"group of its own":    "set -m; (read x < gate; echo ended >> ledger) & wait",
-		"leader has gone":     "(exec 3<&-; read x < gate; echo ended >> ledger) & while ! test -e leave; do sleep 0.01; done",
-		"stopped by a signal": "kill -STOP $$; read x < gate; echo ended >> ledger",
+		"waits":               waits,
+		"ignores SIGTERM":     "trap '' TERM; echo > ready; while :; do sleep 0.01; done",
+		"closes descriptors":  "exec 3<&-; " + waits,
+		"child closes them":   "(exec 3<&-; " + waits + ")",
+		"group of its own":    programVar + "=group '" + os.Args[0] + "' '" + both + "' & wait", // set -m needs a terminal
+		"leader has gone":     "(exec 3<&-; " + waits + ") & while ! test -e leave; do sleep 0.01; done",
+		"stopped by a signal": waits,
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHost(t, body)
 			mkfifo(t, h)
 			c, _ := h.controller(t, 1)
 			pid := h.begun(t)
-			if name == "leader has gone" {
+			ready := func() string {
+				b, _ := os.ReadFile(filepath.Join(h.dir, "ready"))
+				return string(b)
+			}
+			eventually(t, "it waits", func() bool { return strings.HasSuffix(ready(), "\n") })
+			switch name {
+			case "group of its own":
+				own, err := strconv.Atoi(strings.TrimSpace(ready()))
+				require.NoError(t, err)
+				group, err := syscall.Getpgid(own)
+				require.NoError(t, err)
+				require.Equal(t, own, group)
+			case "leader has gone":
 				halt(t, c) // so that it does not end what is left itself
 				require.NoError(t, os.WriteFile(filepath.Join(h.dir, "leave"), nil, 0o600))
 				eventually(t, "the leader ends", func() bool { return gone(pid) })
 			}
 			kill(t, c)
+			if name == "stopped by a signal" { // not before: the kernel ends stopped groups that lose their parent
+				number, err := strconv.Atoi(pid)
+				require.NoError(t, err)
+				require.NoError(t, syscall.Kill(number, syscall.SIGSTOP))
+				eventually(t, "the command stops", func() bool { return halted(number) })
+			}
 			fence(t, h.folder, "dev/api", 2)
 			require.True(t, gone(pid))
 			gate, err := os.OpenFile(filepath.Join(h.dir, "gate"), os.O_WRONLY|syscall.O_NONBLOCK, 0)

@@ -36,6 +36,8 @@ func TestMain(m *testing.M) {
 		programJoin()
 	case "controller":
 		programController()
+	case "group":
+		programGroup()
 	default:
 		os.Exit(m.Run())
 	}
@@ -91,6 +93,16 @@ func programController() {
 	after.Dir = os.Args[4]
 	_, err = fenced.Run(context.Background(), after)
 	fmt.Println("second:", err)
+}
+
+// programGroup becomes a shell in a group of its own.
+func programGroup() {
+	err := syscall.Setpgid(0, 0)
+	if err == nil {
+		err = syscall.Exec("/bin/sh", []string{"/bin/sh", "-c", os.Args[1]}, os.Environ())
+	}
+	fmt.Fprintln(os.Stderr, err)
+	os.Exit(1)
 }
 
 func joinGroup(c *exec.Cmd, number string) error {
