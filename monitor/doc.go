@@ -106,14 +106,13 @@
 //
 // # Cost
 //
-// On two cores of a virtual machine (Intel Xeon, Go 1.26) that were busy with
-// five times as much other work, so that times are upper bounds: a run costs 3 to
-// 5 µs and 5 allocations besides the check itself; 10,000 checks a second
-// of 2 ms, of which one percent hangs and one percent panics, start 0.6 ms late
-// at the median and 10 ms at the 99th percentile, with at most 286 goroutines,
-// 100 of them those that hang; a request costs 0.6 to 2.5 µs and 5 or 6
-// allocations with 10, 1,000 and 10,000 checks alike; rendering costs 1.3 ms
-// for 1,000 checks that all changed. A check keeps about 14 KB of [History] once
+// On two cores of a virtual machine (Intel Xeon, Go 1.26), one run: a check
+// costs 2.3 µs and 5 allocations besides what it does itself; 10,000 checks a
+// second of 2 ms, of which one percent hangs and one percent panics, start 0.6
+// ms late at the median, 3.4 ms at the 99th percentile and 14 ms at worst, with
+// at most 229 goroutines, 100 of them those that hang; a request costs 0.4 to
+// 0.7 µs and 5 or 6 allocations with 10, 1,000 and 10,000 checks alike;
+// rendering costs 1.3 ms for 1,000 checks that all changed. A check keeps about 14 KB of [History] once
 // that is full.
 //
 //	go test -run '^$' -bench 'Check$|Render|Handler' ./monitor

@@ -69,27 +69,27 @@
 //
 // # Speed of the Redactor
 //
-// MB per second of processor time on one core of a busy virtual machine (Intel
-// Xeon, Go 1.26), 200 secrets of 16 to 64 bytes in all forms (2908 texts, 2.2
+// MB per second on one core of a virtual machine (Intel Xeon, Go 1.26), 200 secrets of 16 to 64 bytes in all forms (2908 texts, 2.2
 // MiB of tables), 1 MiB of log lines; the others look for the same texts:
 //
 //	text                                       Redactor  strings.Replacer  coregx v0.3.1  BobuSumisu v1.0.3  bytes.Index each
-//	no secret, nothing like one                    2965               313            460                289               3.5
-//	in each line a secret but for some bytes       1042               228            252                127               2.2
-//	only secrets without their last byte            308               185            147                 51               0.9
-//	a secret in each tenth line                    1747               274            245                132               3.5
+//	no secret, nothing like one                    2193               232            463                187               3.4
+//	in each line a secret but for some bytes        965               190            279                113               2.1
+//	only secrets without their last byte            261               180            142                 56               0.8
+//	a secret in each tenth line                    1376               235            321                154               2.9
 //
 //	go test -run '^$' -bench . ./redact     (in internal/bench)
 //
-// bytes.Index was given a sixteenth of the text. The output of all is compared first; coregx/ahocorasick stops at the shorter
-// of two texts that begin alike, so its last figure is for less work.
+// bytes.Index was given a sixteenth of the text. The output of all is compared
+// first; coregx/ahocorasick stops at the shorter of two texts that begin alike,
+// so its last figure is for less work.
 //
 // The shortest form sets the pace: one secret of 12 bytes beside the 200 makes
-// it 2098 MB/s on the text of the first line, 8 bytes 1176, 6 bytes 928, 4 bytes
-// 324. In the worst case, text that is nothing but beginnings of a secret, it is
-// 50 to 60, for secrets of 16 bytes as for those of 4096. With patterns it is
-// 195 to 320. The first use after an Add makes the tables anew, in 10 to 35 ms
-// for 200 secrets.
+// it 1961 MB/s on the text of the first line, 8 bytes 934, 6 bytes 763, 4 bytes
+// 205. In the worst case, text that is nothing but beginnings of a secret, it is
+// 45 to 52, for secrets of 16 bytes as for those of 4096. With patterns it is
+// 163 to 345. The first use after an Add makes the tables anew, in 7 ms for 200
+// secrets.
 //
 // # Source
 //
