@@ -134,6 +134,32 @@ func TestFenceLeftClaims(t *testing.T) {
 	}
 }
 
+// A neighbour in the group of the program that takes over, such as the tee of
+// `program | tee log` at the same terminal as the killed one, holds nothing,
+// though the program itself opens the file to see whether it is free.
+func TestFenceNeighbour(t *testing.T) {
+	dir := t.TempDir()
+	first := fenceOn(t, durable.OS{}, dir, 1)
+	require.NoError(t, first.takeOver(t.Context()))
+	c := exec.Command("sleep", "60") // in the group of this program
+	require.NoError(t, c.Start())
+	t.Cleanup(func() { _, _ = c.Process.Kill(), c.Wait() })
+	neighbour, err := identify(c.Process.Pid)
+	require.NoError(t, err)
+	self, err := readStat(os.Getpid())
+	require.NoError(t, err)
+	dead, err := identify(self.pid)
+	require.NoError(t, err)
+	dead.Ticks--
+	raw, err := json.Marshal(claimed{Version: fenceVersion, Program: "migrate", Controller: dead, Session: self.session, Group: self.pgrp + 1})
+	require.NoError(t, err)
+	file := filepath.Join(first.dir, "1-AAAA"+claimSuffix)
+	require.NoError(t, os.WriteFile(file, append(raw, '\n'), 0o600))
+	require.NoError(t, fenceOn(t, durable.OS{}, dir, 2).takeOver(t.Context()))
+	require.NoFileExists(t, file)
+	require.True(t, alive(neighbour))
+}
+
 // What cannot be ended is waited for no longer than documented.
 func TestFenceWaitIsBounded(t *testing.T) {
 	dir := t.TempDir()

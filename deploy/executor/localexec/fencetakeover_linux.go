@@ -156,6 +156,9 @@ func members(claims []*leftClaim) ([]stat, error) {
 		return nil, err
 	}
 	open := holders(claims)
+	for _, pids := range open {
+		delete(pids, os.Getpid()) // release looks with the file open, which makes nothing of its group
+	}
 	skip := family()
 	var found []stat
 	for _, s := range all {
