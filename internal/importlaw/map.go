@@ -49,6 +49,9 @@ const (
 	pgx       = "github.com/jackc/pgx/v5"
 	smithy    = "github.com/aws/smithy-go"
 	yaml      = "go.yaml.in/yaml/v3"
+	sentry    = "github.com/getsentry/sentry-go"
+	prom      = "github.com/prometheus/client_golang"
+	gopsutil  = "github.com/shirou/gopsutil/v4"
 )
 
 // places is the map. The first entry whose pattern matches counts, so a package
@@ -83,11 +86,18 @@ func places() []place {
 		{pattern: "deploy/runlog/s3log", kind: adapter, wraps: []string{aws, smithy}},
 		{pattern: "deploy/runlog/*", kind: adapter},
 		{pattern: "deploy/node/*", kind: adapter},
+		{pattern: "deploy/step/s3artefact", kind: adapter, wraps: []string{aws, smithy}},
 		{pattern: "deploy/step/*", kind: adapter},
 		{pattern: "deploy/provider/*", kind: adapter},
+		{pattern: "backup/store/s3store", kind: adapter, wraps: []string{aws, smithy}},
 		{pattern: "backup/store/*", kind: adapter},
+		{pattern: "backup/producer/pgbackup", kind: adapter, wraps: []string{pgx}},
 		{pattern: "backup/producer/*", kind: adapter},
+		{pattern: "monitor/check/hostcheck", kind: adapter, wraps: []string{gopsutil}},
+		{pattern: "monitor/check/pgcheck", kind: adapter, wraps: []string{pgx}},
 		{pattern: "monitor/check/*", kind: adapter},
+		{pattern: "monitor/sink/promsink", kind: adapter, wraps: []string{prom}},
+		{pattern: "monitor/sink/sentrysink", kind: adapter, wraps: []string{sentry}},
 		{pattern: "monitor/sink/*", kind: adapter},
 
 		{pattern: "deploy/nodeapp", kind: recipe},
