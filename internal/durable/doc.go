@@ -7,6 +7,7 @@
 // the right order, and return only when what they did is durable:
 //
 //   - [WriteFile] replaces a file as a whole: old or new, never half;
+//   - [Create] makes one as a whole, where there is none;
 //   - [Append] adds to a file as a whole or not at all, as far as a program
 //     can see; after a power cut the last addition may be torn, if Append did
 //     not return;

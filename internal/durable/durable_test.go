@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -42,6 +43,29 @@ func TestPowerCut(t *testing.T) {
 			},
 			during: holds("a", missing, "new"),
 			after:  holds("a", "new"),
+		},
+		{
+			name: "Create",
+			do: func(fsys durable.FS, dir string) error {
+				return durable.Create(fsys, filepath.Join(dir, "a"), strings.NewReader("new"), 0o600)
+			},
+			during: holds("a", missing, "new"),
+			after:  holds("a", "new"),
+		},
+		{
+			name: "Create of what a killed process made",
+			do: func(fsys durable.FS, dir string) error {
+				name := filepath.Join(dir, "a")
+				if err := os.WriteFile(name, nil, 0o600); err != nil {
+					return err
+				}
+				if err := durable.Create(fsys, name, strings.NewReader("new"), 0o600); !errors.Is(err, fs.ErrExist) {
+					return fmt.Errorf("made again: %w", err)
+				}
+				return nil
+			},
+			during: func(string) error { return nil },
+			after:  holds("a", ""),
 		},
 		{
 			name: "Append",

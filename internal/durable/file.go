@@ -3,6 +3,7 @@ package durable
 import (
 	"crypto/rand"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -20,6 +21,32 @@ func WriteFile(fsys FS, name string, data []byte, perm fs.FileMode) error {
 	}
 	if err != nil {
 		return errors.Join(err, removeTemp(fsys, temp))
+	}
+	return fsys.SyncDir(filepath.Dir(name))
+}
+
+// Create makes the file name with all that content gives, and only where there
+// is none: otherwise the error wraps [fs.ErrExist], and what is there stays as
+// it is. Nobody sees a part of the file. When Create returns nil it is there
+// for good. The directory must exist, and its file system must know hard links.
+func Create(fsys FS, name string, content io.Reader, perm fs.FileMode) error {
+	if _, err := os.Lstat(name); err == nil { // perhaps of a killed process, which did not make it durable
+		return errors.Join(&fs.PathError{Op: "create", Path: name, Err: fs.ErrExist}, fsys.SyncDir(filepath.Dir(name)))
+	}
+	temp := tempName(name)
+	f, err := fsys.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
+	if err != nil {
+		return err
+	}
+	_, err = io.CopyBuffer(struct{ io.Writer }{f}, content, make([]byte, 128<<10))
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = fsys.Link(temp, name)
+	}
+	if err = errors.Join(err, removeTemp(fsys, temp)); err != nil {
+		return err
 	}
 	return fsys.SyncDir(filepath.Dir(name))
 }
@@ -100,6 +127,10 @@ func tempName(name string) string {
 
 // temporary matches the names that tempName makes.
 var temporary = regexp.MustCompile(`^\..+\.tmp-[A-Z2-7]{12}$`)
+
+// IsTemporary tells whether a file of this base name is one that a killed
+// process may have left of [WriteFile], [Create] or [ReplaceSymlink].
+func IsTemporary(base string) bool { return temporary.MatchString(base) }
 
 // removeTemp removes what a failed change left, if it was made at all.
 func removeTemp(fsys FS, temp string) error {

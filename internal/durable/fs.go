@@ -15,6 +15,8 @@ type FS interface {
 	Mkdir(name string, perm fs.FileMode) error
 	// Symlink is [os.Symlink].
 	Symlink(target, name string) error
+	// Link is [os.Link].
+	Link(oldname, newname string) error
 	// Rename is [os.Rename].
 	Rename(oldname, newname string) error
 	// Remove is [os.Remove].
@@ -52,6 +54,9 @@ func (OS) Mkdir(name string, perm fs.FileMode) error { return os.Mkdir(name, per
 
 // Symlink calls [os.Symlink].
 func (OS) Symlink(target, name string) error { return os.Symlink(target, name) }
+
+// Link calls [os.Link].
+func (OS) Link(oldname, newname string) error { return os.Link(oldname, newname) }
 
 // Rename calls [os.Rename].
 func (OS) Rename(oldname, newname string) error { return os.Rename(oldname, newname) }

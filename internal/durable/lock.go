@@ -57,29 +57,48 @@ func openLocked(ctx context.Context, name string, flag int, perm fs.FileMode, lo
 	if err != nil {
 		return nil, err
 	}
+	if err := LockFile(ctx, f, lock); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// LockFile locks an open file as [OpenLocked] does, but does not look whether
+// it still has its name. After an error the file is closed, or will be when
+// the wait ends that cannot be broken off, and must not be used.
+func LockFile(ctx context.Context, f *os.File, lock Lock) error {
+	name := f.Name()
 	got, err := tryLock(f, lock)
 	if err != nil {
-		return nil, errors.Join(&fs.PathError{Op: "lock", Path: name, Err: err}, f.Close())
+		return errors.Join(&fs.PathError{Op: "lock", Path: name, Err: err}, f.Close())
 	}
 	if got {
-		return f, nil
+		return nil
 	}
 	if lock == TryExclusive {
-		return nil, errors.Join(&fs.PathError{Op: "lock", Path: name, Err: ErrLocked}, f.Close())
+		return errors.Join(&fs.PathError{Op: "lock", Path: name, Err: ErrLocked}, f.Close())
 	}
 	done := make(chan error, 1)
 	go func() { done <- waitLock(f, lock) }()
 	select {
 	case err := <-done:
 		if err != nil {
-			return nil, errors.Join(&fs.PathError{Op: "lock", Path: name, Err: err}, f.Close())
+			return errors.Join(&fs.PathError{Op: "lock", Path: name, Err: err}, f.Close())
 		}
-		return f, nil
+		return nil
 	case <-ctx.Done():
-		go func() { // the wait cannot be broken off; what it gets is given back
+		go func() { // what it gets is given back
 			<-done
 			f.Close()
 		}()
-		return nil, context.Cause(ctx)
+		return context.Cause(ctx)
 	}
+}
+
+// Unlock gives the lock of an open file back, which stays open.
+func Unlock(f *os.File) error {
+	if err := unlock(f); err != nil {
+		return &fs.PathError{Op: "unlock", Path: f.Name(), Err: err}
+	}
+	return nil
 }

@@ -17,3 +17,5 @@ func cannotSync(error) bool { return false }
 func tryLock(*os.File, Lock) (bool, error) { return false, errors.ErrUnsupported }
 
 func waitLock(*os.File, Lock) error { return errors.ErrUnsupported }
+
+func unlock(*os.File) error { return errors.ErrUnsupported }

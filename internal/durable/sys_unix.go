@@ -41,6 +41,8 @@ func tryLock(f *os.File, lock Lock) (bool, error) {
 // waitLock locks f, however long it takes.
 func waitLock(f *os.File, lock Lock) error { return flock(f, operation(lock)) }
 
+func unlock(f *os.File) error { return flock(f, syscall.LOCK_UN) }
+
 func flock(f *os.File, how int) error {
 	for {
 		if err := syscall.Flock(int(f.Fd()), how); !errors.Is(err, syscall.EINTR) {

@@ -99,6 +99,19 @@ func (r *Recorder) Symlink(target, name string) error {
 	})
 }
 
+// Link implements [durable.FS].
+func (r *Recorder) Link(oldname, newname string) error {
+	var linked *node
+	find := func() (err error) {
+		linked, err = r.lookup(oldname)
+		if err == nil {
+			err = os.Link(oldname, newname)
+		}
+		return err
+	}
+	return r.do(find, func() error { return r.change("link", newname, linked) })
+}
+
 // Remove implements [durable.FS].
 func (r *Recorder) Remove(name string) error {
 	return r.do(func() error { return os.Remove(name) }, func() error { return r.change("remove", name, nil) })
