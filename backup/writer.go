@@ -30,6 +30,17 @@ type Producer interface {
 	Produce(ctx context.Context, s *Session) (details any, err error)
 }
 
+// CorruptError is what a [Producer] returns when it has added everything and
+// the source itself is corrupt: the backup is kept as evidence, marked as void,
+// and is none that may be restored.
+type CorruptError struct{ Err error }
+
+// Error tells what is corrupt.
+func (e *CorruptError) Error() string { return "the source is corrupt: " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *CorruptError) Unwrap() error { return e.Err }
+
 // WriterOptions configure a [Writer]. The zero value is the default.
 type WriterOptions struct {
 	// Workers is how many goroutines compress; zero is one for each processor.
@@ -96,9 +107,15 @@ func (w *Writer) List(ctx context.Context) iter.Seq2[*Listing, error] { return w
 func (w *Writer) Backup(ctx context.Context, p Producer) (*Backup, error) {
 	now := time.Now().UTC()
 	id := now.Format("20060102T150405Z") + "-" + randomName(8)
-	b, err := w.produce(ctx, p, id, now)
+	b, corrupt, err := w.produce(ctx, p, id, now)
+	if err == nil && corrupt != nil { // first, so that it is never taken for good
+		err = w.void(ctx, id, corrupt)
+	}
 	if err == nil {
 		err = w.commit(ctx, b)
+	}
+	if corrupt != nil {
+		err = errors.Join(corrupt, err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("backup %s: %w", id, err)
@@ -106,28 +123,33 @@ func (w *Writer) Backup(ctx context.Context, p Producer) (*Backup, error) {
 	return b, nil
 }
 
-func (w *Writer) produce(ctx context.Context, p Producer, id string, now time.Time) (*Backup, error) {
+// produce stores the content. An error of the source, which then is corrupt, is
+// told apart.
+func (w *Writer) produce(ctx context.Context, p Producer, id string, now time.Time) (b *Backup, corrupt, err error) {
 	s, err := w.begin(ctx, p.Kind(), id, now)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer s.stop(nil)
 	details, err := p.Produce(s.ctx, s)
-	if err != nil {
+	var damage *CorruptError
+	if errors.As(err, &damage) {
+		corrupt = err
+	} else if err != nil {
 		s.fail(err)
 	}
 	if cause := context.Cause(ctx); cause != nil { // whatever else came of it
 		s.fail(cause)
 	}
 	if err := s.finish(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	b := s.backup
+	b = s.backup
 	if s.index == nil {
-		return nil, errors.New("the producer has added nothing")
+		return nil, nil, errors.New("the producer has added nothing")
 	}
 	if b.Details, err = json.Marshal(details); err != nil {
-		return nil, fmt.Errorf("details: %w", err)
+		return nil, nil, fmt.Errorf("details: %w", err)
 	}
 	for _, o := range s.stored {
 		b.Stored += o.Size
@@ -142,7 +164,7 @@ func (w *Writer) produce(ctx context.Context, p Producer, id string, now time.Ti
 	slices.Sort(b.Parents)
 	slices.SortFunc(s.stored, func(a, b StoredObject) int { return cmp.Compare(a.Name, b.Name) })
 	b.Objects, b.Ended = s.stored, time.Now().UTC()
-	return b, nil
+	return b, corrupt, nil
 }
 
 func (w *Writer) begin(ctx context.Context, kind, id string, now time.Time) (*Session, error) {
@@ -193,10 +215,15 @@ func (w *Writer) commit(ctx context.Context, b *Backup) error {
 	// The Keeper writes a tombstone, waits, and reads the records again before it
 	// deletes. So either it sees this record, or this sees the tombstone.
 	if err := w.parentsStay(ctx, b); err != nil {
-		v := void{Backup: b.ID, Time: time.Now().UTC(), Reason: err.Error()}
-		return errors.Join(err, w.records.put(ctx, recordName(b.ID, recordVoid), recordVoid, w.key.signing(), v))
+		return errors.Join(err, w.void(ctx, b.ID, err))
 	}
 	return nil
+}
+
+// void says that a backup is worthless, and why.
+func (w *Writer) void(ctx context.Context, id string, reason error) error {
+	v := void{Backup: id, Time: time.Now().UTC(), Reason: reason.Error()}
+	return w.records.put(ctx, recordName(id, recordVoid), recordVoid, w.key.signing(), v)
 }
 
 // UncertainError reports a record whose Put failed, so that nobody knows

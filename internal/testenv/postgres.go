@@ -3,6 +3,7 @@ package testenv
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -51,6 +52,17 @@ func (p *PostgresServer) DataDir() string { return filepath.Join(p.Dir(), "data"
 // User returns the operating system's user that the server runs as and that
 // owns the data directory.
 func (p *PostgresServer) User() string { return p.user.name }
+
+// Own hands a folder and all that is in it to the server's user, such as a data
+// directory that a test has made.
+func (p *PostgresServer) Own(dir string) error {
+	return filepath.WalkDir(dir, func(name string, _ fs.DirEntry, err error) error {
+		if err != nil || !p.user.drop {
+			return err
+		}
+		return os.Lchown(name, int(p.user.uid), int(p.user.gid))
+	})
+}
 
 // Bin returns the path of a program of the server's version. Initdb, pg_ctl
 // and postgres are always there, the clients with version 15 alone.
