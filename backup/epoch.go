@@ -68,6 +68,9 @@ type InitOptions struct {
 	// backups. At least one is needed; two whose identities are kept apart, one
 	// of them offline, are what outlives the loss of one.
 	Operators []string
+	// Save, where it is set, is called with the keys before the repository
+	// exists, so that none exists whose keys are lost; an error ends Init.
+	Save func(*Keys) error
 }
 
 // Init makes a repository in a store that holds none, and returns its keys. A
@@ -85,6 +88,11 @@ func Init(ctx context.Context, store Store, opts InitOptions) (*Keys, error) {
 	keys, description, sealed, err := generate(readers)
 	if err != nil {
 		return nil, fmt.Errorf("init: %w", err)
+	}
+	if opts.Save != nil {
+		if err := opts.Save(keys); err != nil {
+			return nil, fmt.Errorf("init: keep the keys: %w", err)
+		}
 	}
 	// The description comes last: with it the repository exists. Of two that
 	// race here one fails, and leaves sealed identities that belong to nothing.

@@ -57,12 +57,12 @@ func (s *Store) Put(ctx context.Context, name string, body io.Reader) error {
 func (s *Store) put(ctx context.Context, file string, body io.Reader) error {
 	read := &cancelable{ctx: ctx, from: body}
 	for range maxTries {
-		if err := durable.MkdirAll(s.fsys, filepath.Dir(file), 0o700); err != nil {
-			return err
+		err := durable.MkdirAll(s.fsys, filepath.Dir(file), 0o700)
+		if err == nil {
+			err = durable.Create(s.fsys, file, read, 0o600)
 		}
-		err := durable.Create(s.fsys, file, read, 0o600)
-		// A Delete may have removed the folder, which was empty, before anything
-		// of the body was read.
+		// A Delete may have removed a folder, which was empty, before anything of
+		// the body was read.
 		if !errors.Is(err, fs.ErrNotExist) || read.begun {
 			return err
 		}
@@ -190,14 +190,19 @@ func (s *Store) Delete(ctx context.Context, name string) error {
 
 func (s *Store) delete(file string) error {
 	dir := filepath.Dir(file)
-	err := s.fsys.Remove(file)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
-		err = nil
+	info, err := os.Lstat(file)
+	switch {
+	case errors.Is(err, syscall.ENOTDIR): // below another object
+		return nil
+	case err == nil && info.IsDir(): // which is no object
+		return nil
+	case err == nil:
+		err = s.fsys.Remove(file)
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := s.fsys.SyncDir(dir); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
+	if err := s.fsys.SyncDir(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	for dir != s.dir && s.fsys.Remove(dir) == nil { // it is empty, or stays
