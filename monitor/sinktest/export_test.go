@@ -1,0 +1,22 @@
+package sinktest
+
+import "context"
+
+// Checks returns the names of the checks.
+func Checks() []string {
+	var names []string
+	for _, c := range checks() {
+		names = append(names, c.name)
+	}
+	return names
+}
+
+// Prove runs one check and returns what it reports.
+func Prove(ctx context.Context, name string, newTarget func() (*Target, error)) error {
+	for _, c := range checks() {
+		if c.name == name {
+			return c.prove(ctx, newTarget)
+		}
+	}
+	panic("no check " + name)
+}
