@@ -15,12 +15,16 @@
 // first use and shared by the tests of the binary. Programs without a test
 // use [Start]. When a test has failed, its servers' logs are attached to it.
 //
+// [Promtool] and [NPMPackage] give programs of others that judge what ours
+// write: Prometheus' promtool, and for Node.js the readers of .env files and of
+// Sentry's envelopes, and an SMTP server.
+//
 // # What is installed, and by whom
 //
 // This package installs nothing. [Requirements] lists what each server needs,
 // and the test command, go run ./internal/cmd/check, installs it: Debian
 // packages, programs built from the module in the folder servers, and the
-// PostgreSQL binaries that the package.json in the folder npm pins. All but
+// npm packages that the package.json in the folder npm pins. All but
 // the Debian packages goes into .tools at the root of the checkout
 // ([ToolsDir]). A test whose server lacks something is skipped and says what
 // is missing; with DEVOPS_REQUIRE_ALL=1 in the environment it fails.

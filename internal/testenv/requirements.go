@@ -72,7 +72,11 @@ const (
 	nameSSHDPlain = "sshd-plain"
 	nameS3        = "s3"
 	nameHosts     = "hosts"
-	nameDotenv    = "npm-dotenv" // no server: the reader that envconfig/dotenv is compared with
+	// No servers, but what results are compared with, or parsed by.
+	namePromtool = "promtool"
+	nameDotenv   = "npm-dotenv"
+	nameSentry   = "npm-@sentry/core"
+	nameSMTP     = "npm-smtp-server"
 )
 
 // Requirements lists what each server needs, in a fixed order, with all paths
@@ -109,16 +113,28 @@ func Requirements() ([]Requirement, error) {
 			linux, root, debianPart("iproute2", ipPath),
 			systemPart("capabilities CAP_NET_ADMIN and CAP_SYS_ADMIN", mayUnshare),
 		}},
-		Requirement{Name: nameDotenv, Parts: []Part{{
-			Source: NPM, Name: "dotenv", Path: filepath.Join(tools, "npm", "node_modules", "dotenv", "package.json"),
-		}}},
+		Requirement{Name: namePromtool, Parts: []Part{linux, debianPart("prometheus", promtoolPath)}},
+		npmRequirement(tools, nameDotenv),
+		npmRequirement(tools, nameSentry),
+		npmRequirement(tools, nameSMTP),
 	), nil
 }
 
 const (
-	sshdPath = "/usr/sbin/sshd"
-	ipPath   = "/usr/sbin/ip"
+	sshdPath     = "/usr/sbin/sshd"
+	ipPath       = "/usr/sbin/ip"
+	promtoolPath = "/usr/bin/promtool"
 )
+
+// npmPrefix begins the names of the requirements that are one npm package.
+const npmPrefix = "npm-"
+
+func npmRequirement(tools, name string) Requirement {
+	pkg := strings.TrimPrefix(name, npmPrefix)
+	return Requirement{Name: name, Parts: []Part{{
+		Source: NPM, Name: pkg, Path: filepath.Join(npmFolder(tools, pkg), "package.json"),
+	}}}
+}
 
 func postgresName(major int) string { return fmt.Sprintf("postgres-%d", major) }
 
@@ -139,7 +155,11 @@ func npmPostgres(tools string, major int) Part {
 }
 
 func npmPackage(tools string, major int) string {
-	return filepath.Join(tools, "npm", "node_modules", postgresName(major))
+	return npmFolder(tools, postgresName(major))
+}
+
+func npmFolder(tools, name string) string {
+	return filepath.Join(tools, "npm", "node_modules", filepath.FromSlash(name))
 }
 
 // missingText lists parts for a person.

@@ -56,6 +56,33 @@ func Hosts(t TB, n int) []*Host {
 	return start(t, func(ctx context.Context) (*Network, error) { return startNetwork(ctx, n) }).Hosts
 }
 
+// Promtool gives the test the path of Prometheus' promtool.
+func Promtool(t TB) string {
+	t.Helper()
+	if err := requirePresent(namePromtool); err != nil {
+		giveUp(t, err)
+		return ""
+	}
+	return promtoolPath
+}
+
+// NPMPackage gives the test the folder of an npm package that is a
+// [Requirement] of its own: "dotenv", "@sentry/core" or "smtp-server". Run its
+// code by the program that [Node] returns.
+func NPMPackage(t TB, name string) string {
+	t.Helper()
+	if err := requirePresent(npmPrefix + name); err != nil {
+		giveUp(t, err)
+		return ""
+	}
+	tools, err := ToolsDir()
+	if err != nil {
+		t.Fatalf("%v", err)
+		return ""
+	}
+	return npmFolder(tools, name)
+}
+
 // closer is a server of any kind.
 type closer interface {
 	Close() error
