@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/masaruk/devops/internal/probe"
+	"github.com/masaruk/devops/secrets"
 )
 
 // Availability asks the service through its public address for as long as a
@@ -36,11 +37,11 @@ type availability struct {
 	prober *probe.Prober
 }
 
-func startAvailability(ctx context.Context, a *Availability) (*availability, error) {
+func startAvailability(ctx context.Context, a *Availability, redactor *secrets.Redactor) (*availability, error) {
 	if a == nil {
 		return nil, nil
 	}
-	target := &probe.HTTP{URL: a.URL, Timeout: a.Timeout}
+	target := &probe.HTTP{URL: a.URL, Timeout: a.Timeout, Clean: redactor.String}
 	prober, err := probe.New(target.Probe, &probe.Options{Interval: orDur(a.Interval, time.Second)})
 	if err != nil {
 		return nil, err

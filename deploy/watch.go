@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/masaruk/devops/internal/probe"
 )
 
 // Counts are numbers of requests since a release got its traffic.
@@ -18,7 +16,12 @@ type Counts struct {
 // Watch is the Action that holds the run while a new release serves real
 // traffic, and fails as soon as it serves badly: a release is proven by its
 // traffic, not by its gate. Without requests there is no evidence, and
-// no evidence is a failure.
+// no evidence is a failure. It changes nothing, so InFlight is Repeat for its
+// step.
+//
+// Nobody watches while the run is held because a condition was inconclusive,
+// and the release keeps its traffic: tolerate some with Limits.MaxInconclusive
+// where people are far.
 type Watch struct {
 	// For is how long the release must serve.
 	For time.Duration `json:"for"`
@@ -28,19 +31,30 @@ type Watch struct {
 	// MinRequests is how many requests must have been answered by the end;
 	// zero is 1. Where they are too few, the watch waits as long again.
 	MinRequests int `json:"min_requests,omitempty"`
-	// Interval is the time between looks at the counts; zero is 1 second. It
-	// bounds how long a bad release keeps its traffic.
+	// InitialDelay is how long the release serves before anything counts, and
+	// For begins after it.
+	InitialDelay time.Duration `json:"initial_delay,omitempty"`
+	// Interval is the time between looks at the counts and the conditions;
+	// zero is 1 second. It bounds, with the time that the conditions take, how
+	// long a bad release keeps its traffic.
 	Interval time.Duration `json:"interval,omitempty"`
 	// Counts counts the requests of the new release since it got the
 	// traffic. Nil takes what the run's own prober counts from the start of
-	// the watch; see [Options.Availability]. An error is a look that could
-	// not be had; the fifth in a row fails the watch.
+	// the watch; see [Plan.Availability]. Without that either, the watch rests
+	// on its Conditions. An error is a look that could not be had, as
+	// [ErrUnmeasured] is.
 	Counts func(context.Context) (Counts, error) `json:"-"`
-	// Check, when set, is a further condition that must hold at each look.
+	// Conditions must hold, all of them, at each look.
+	Conditions Conditions `json:"conditions,omitempty"`
+	// Limits judge the looks, as they judge the measurements of a [Health]; nil
+	// is the zero Limits. A watch lasts for its time, whatever their Successes
+	// say, and waits as long again where their evidence is missing.
+	Limits *Limits `json:"limits,omitempty"`
+	// Check, when set, is one more condition, which enters no description.
 	Check func(context.Context) error `json:"-"`
 }
 
-// Spec returns the limits.
+// Spec returns the limits and the conditions.
 func (w *Watch) Spec() any { return w }
 
 // Validate reports limits that cannot work.
@@ -49,106 +63,58 @@ func (w *Watch) Validate() error {
 	if w.For <= 0 {
 		errs = append(errs, fmt.Errorf("field For is %s; say how long the release must serve", w.For))
 	}
-	if w.MaxFailed < 0 || w.MinRequests < 0 || w.Interval < 0 {
-		errs = append(errs, errors.New("field MaxFailed, MinRequests or Interval is negative"))
+	if w.MaxFailed < 0 || w.MinRequests < 0 || w.InitialDelay < 0 || w.Interval < 0 {
+		errs = append(errs, errors.New("field MaxFailed, MinRequests, InitialDelay or Interval is negative"))
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, w.limits().validate(), w.Conditions.validate())...)
 }
 
-// Preview returns the limits as a sentence.
+func (w *Watch) conditions() Conditions { return w.Conditions }
+
+func (w *Watch) limits() Limits {
+	if w.Limits == nil {
+		return Limits{}
+	}
+	return *w.Limits
+}
+
+// Preview returns the limits as a sentence, and the conditions.
 func (w *Watch) Preview() []string {
-	return []string{fmt.Sprintf("watch for %s: at most %d failed of at least %d requests", w.For, w.MaxFailed, orInt(w.MinRequests, 1))}
+	line := fmt.Sprintf("watch for %s: at most %d failed of at least %d requests", w.For, w.MaxFailed, orInt(w.MinRequests, 1))
+	if w.InitialDelay > 0 {
+		line = fmt.Sprintf("after %s, %s", w.InitialDelay, line)
+	}
+	if len(w.Conditions) == 0 {
+		return []string{line}
+	}
+	lines := append([]string{line}, w.Conditions.preview()...)
+	return append(lines, fmt.Sprintf("each %s: %s", orDur(w.Interval, watchInterval), w.limits()))
 }
 
-// Run looks at the counts until the time is over or the limits are.
+const watchInterval = time.Second
+
+// Run looks at the counts and the conditions until the time is over or the
+// limits are. Its error wraps [ErrInconclusive] where they say neither good nor
+// bad.
 func (w *Watch) Run(ctx context.Context, c *Call) error {
-	counts := w.Counts
-	if counts == nil {
-		if c.probe == nil {
-			return errors.New("watch: nobody counts requests; set Watch.Counts or Options.Availability")
-		}
-		counts = c.probe.since()
+	if err := pause(ctx, w.InitialDelay); err != nil {
+		return err
 	}
-	o := observation{Watch: w, counts: counts, start: time.Now()}
-	o.judge.Limits = probe.Limits{MaxFailed: w.MaxFailed, MinResults: orInt(w.MinRequests, 1)}
+	o, err := w.begin(c)
+	if err != nil {
+		return err
+	}
 	for {
-		verdict, err := o.look(ctx)
-		switch {
-		case err != nil:
-			return fmt.Errorf("watch: %w", err)
-		case verdict == probe.Failed:
-			return fmt.Errorf("watch: after %s: %d of %d requests failed, tolerated are %d",
-				time.Since(o.start).Round(time.Millisecond), o.seen.Failed, o.seen.Requests, w.MaxFailed)
-		case o.blind == 0 && o.over():
+		if err := o.look(ctx, c); err != nil {
+			return err
+		}
+		if o.over() {
 			return o.finish(c)
 		}
-		if err := pause(ctx, orDur(w.Interval, time.Second)); err != nil {
+		if err := pause(ctx, orDur(w.Interval, watchInterval)); err != nil {
 			return err
 		}
 	}
-}
-
-// observation is one run of a Watch.
-type observation struct {
-	*Watch
-	counts func(context.Context) (Counts, error)
-	start  time.Time
-	judge  probe.Evaluator
-	seen   Counts
-	blind  int // looks in a row that could not be had
-}
-
-// maxBlind is how many looks in a row may be missed.
-const maxBlind = 4
-
-// over tells that the time is up: as long again where requests are missing.
-func (o *observation) over() bool {
-	long := time.Since(o.start)
-	enough := o.seen.Requests >= orInt(o.MinRequests, 1)
-	return enough && long >= o.For || long >= 2*o.For
-}
-
-// look takes the counts in.
-func (o *observation) look(ctx context.Context) (probe.Verdict, error) {
-	if o.Check != nil {
-		if err := o.Check(ctx); err != nil {
-			return probe.Failed, err
-		}
-	}
-	now, err := o.counts(ctx)
-	if err != nil {
-		if context.Cause(ctx) != nil {
-			return probe.Undecided, context.Cause(ctx)
-		}
-		if o.blind++; o.blind > maxBlind {
-			return probe.Failed, fmt.Errorf("the requests cannot be counted: %w", err)
-		}
-		return probe.Undecided, nil
-	}
-	o.blind = 0
-	fresh := Counts{now.Requests - o.seen.Requests, now.Failed - o.seen.Failed}
-	if fresh.Requests < 0 || fresh.Failed < 0 || fresh.Failed > fresh.Requests {
-		return probe.Failed, fmt.Errorf("the counts went back or make no sense: %+v after %+v", now, o.seen)
-	}
-	o.seen = now
-	verdict := probe.Undecided
-	for i := range fresh.Requests {
-		outcome := probe.Pass
-		if i < fresh.Failed {
-			outcome = probe.Fail
-		}
-		verdict = o.judge.Add(probe.Result{Outcome: outcome})
-	}
-	return verdict, nil
-}
-
-func (o *observation) finish(c *Call) error {
-	if o.judge.Finish() != probe.Passed {
-		return fmt.Errorf("watch: no evidence: %d requests in %s, needed are %d",
-			o.seen.Requests, time.Since(o.start).Round(time.Millisecond), orInt(o.MinRequests, 1))
-	}
-	c.Printf("%d requests in %s, %d failed", o.seen.Requests, time.Since(o.start).Round(time.Millisecond), o.seen.Failed)
-	return nil
 }
 
 var _ Previewer = (*Watch)(nil)

@@ -93,3 +93,72 @@ func TestWatchFailsOnItsCheckAndOnCountsThatGoBack(t *testing.T) {
 	_, err = watch(t, &deploy.Watch{For: time.Minute, Counts: back})
 	require.ErrorContains(t, err, "the counts went back")
 }
+
+func TestWatchOfConditions(t *testing.T) {
+	const held, undone, done = deploy.Held, deploy.Undone, deploy.Succeeded
+	for _, c := range []struct {
+		name    string
+		watch   deploy.Watch
+		letters string
+		want    deploy.Outcome
+		took    time.Duration
+		reason  string
+	}{
+		{"without counts", deploy.Watch{For: 10 * time.Second}, "p", done, 10 * time.Second, ""},
+		{"one fails", deploy.Watch{For: 10 * time.Second}, "pppf", undone, 3 * time.Second, "watch: after 3s: 1 failed, at most 0 tolerated; last: series: it is unwell"},
+		{"one cannot tell", deploy.Watch{For: 10 * time.Second}, "pppi", held, 3 * time.Second, "watch: after 3s: 1 inconclusive, at most 0 tolerated"},
+		{"looks are tolerated apart from requests", deploy.Watch{For: 10 * time.Second, MaxFailed: 100, Counts: traffic(10, 0)}, "pf", undone, time.Second, "1 failed, at most 0"},
+		{"requests are tolerated apart from looks", deploy.Watch{For: 10 * time.Second, Limits: &deploy.Limits{MaxFailed: 100}, Counts: traffic(10, 5*time.Second)}, "pf", undone, 6 * time.Second, "requests failed, tolerated are 0"},
+		{"bad traffic does not wait for a person", deploy.Watch{For: 10 * time.Second, Counts: traffic(10, 5*time.Second)}, "ppppppi", undone, 6 * time.Second, "requests failed"},
+		{"a row is no reason to end early", deploy.Watch{For: 10 * time.Second, Limits: &deploy.Limits{Successes: 2}}, "pppppf", undone, 5 * time.Second, "1 failed"},
+		{"a row at the end", deploy.Watch{For: 10 * time.Second, Limits: &deploy.Limits{Successes: 3, MaxFailed: 1}}, "pppppppppfp", done, 12 * time.Second, ""},
+		{"no row at the end", deploy.Watch{For: 10 * time.Second, Limits: &deploy.Limits{Successes: 99}}, "p", undone, 20 * time.Second, "21 good in a row, 99 wanted"},
+		{"too few looks", deploy.Watch{For: 10 * time.Second, Limits: &deploy.Limits{MinResults: 15}}, "p", done, 14 * time.Second, ""},
+		{"looks that cannot tell", deploy.Watch{For: 10 * time.Second, Limits: &deploy.Limits{MinResults: 15, MaxInconclusive: -1}}, "pi", held, 20 * time.Second, "1 results, at least 15 wanted: no evidence is no pass, and 20 were inconclusive"},
+		{"the end is no look that could not be made", deploy.Watch{For: 10 * time.Second}, "ppppppppppep", done, 11 * time.Second, ""},
+		{"and not at last either", deploy.Watch{For: 10 * time.Second, Limits: &deploy.Limits{MaxErrors: -1}}, "ppe", undone, 20 * time.Second, "the last look series: no figures: cannot be measured"},
+		{"initial delay", deploy.Watch{For: 10 * time.Second, InitialDelay: time.Minute}, "p", done, 70 * time.Second, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			looked := 0
+			w := c.watch
+			w.Conditions = deploy.Conditions{series(c.letters, &looked)}
+			outcome, took, err := judged(t, &w)
+			require.Equal(t, c.want, outcome, "%v", err)
+			require.Equal(t, c.took, took)
+			if c.reason != "" {
+				require.ErrorContains(t, err, c.reason)
+			}
+		})
+	}
+}
+
+// TestWatchCountsFromTheEndOfItsInitialDelay, whatever failed before.
+func TestWatchCountsFromTheEndOfItsInitialDelay(t *testing.T) {
+	warmsUp := func(context.Context) (deploy.Counts, error) { // a request a second, of which the first 30 fail
+		n := int(time.Since(epoch).Seconds())
+		return deploy.Counts{Requests: n, Failed: min(n, 30)}, nil
+	}
+	_, err := watch(t, &deploy.Watch{For: 10 * time.Second, Counts: warmsUp})
+	require.ErrorContains(t, err, "requests failed, tolerated are 0")
+	took, err := watch(t, &deploy.Watch{For: 10 * time.Second, InitialDelay: time.Minute, MinRequests: 10, Counts: warmsUp})
+	require.NoError(t, err)
+	require.Equal(t, 70*time.Second, took)
+	took, err = watch(t, &deploy.Watch{For: 10 * time.Second, InitialDelay: time.Minute, MinRequests: 12, Counts: warmsUp})
+	require.NoError(t, err)
+	require.Equal(t, 72*time.Second, took, "those of the delay are no evidence either")
+}
+
+// epoch is when the time of a bubble begins.
+var epoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// TestACheckIsAConditionOfAWatch, and counts can be inconclusive.
+func TestACheckIsAConditionOfAWatch(t *testing.T) {
+	cannotTell := func(context.Context) error { return deploy.ErrInconclusive }
+	outcome, _, err := judged(t, &deploy.Watch{For: time.Minute, Check: cannotTell})
+	require.Equal(t, deploy.Held, outcome)
+	require.ErrorContains(t, err, "last: check: inconclusive")
+	outcome, _, err = judged(t, &deploy.Watch{For: time.Minute, Counts: func(ctx context.Context) (deploy.Counts, error) { return deploy.Counts{}, cannotTell(ctx) }})
+	require.Equal(t, deploy.Held, outcome)
+	require.ErrorContains(t, err, "the requests cannot be counted: inconclusive")
+}

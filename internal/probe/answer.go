@@ -21,16 +21,22 @@ func (h *HTTP) ask(req *http.Request, res *Result) error {
 	}
 	defer answer.Body.Close()
 	res.Status, res.Release = answer.StatusCode, clip(answer.Header.Get(h.releaseHeader()), 100)
-	body, rest, err := read(answer.Body)
-	reuse = err == nil && !rest
+	body, err := io.ReadAll(io.LimitReader(answer.Body, maxBody))
+	whole := err == nil && len(body) < maxBody
+	reuse = whole
 	if want := h.status(); res.Status != want {
-		return wrongStatus(res.Status, want, body)
+		return fmt.Errorf("status %d, want %d%s", res.Status, want, h.begin(body))
 	}
 	if got := answer.Header.Get(h.Header); h.Header != "" && got != h.Want {
-		return fmt.Errorf("header %s is %.100q, want %.100q", h.Header, got, h.Want)
+		return fmt.Errorf("header %s is %q, want %q", h.Header, got, h.Want)
 	}
 	if err != nil {
 		return &stageError{"no complete answer", err}
+	}
+	if h.Body != nil {
+		if err := h.Body(body, whole); err != nil {
+			return fmt.Errorf("%w%s", err, h.begin(body))
+		}
 	}
 	return nil
 }
@@ -52,17 +58,19 @@ func (h *HTTP) releaseHeader() string {
 // maxShown is how much of a body a reason shows at most.
 const maxShown = 200
 
-func wrongStatus(got, want int, body []byte) error {
-	text := strings.Join(strings.Fields(string(body)), " ")
+// begin is the beginning of a body on one line, as the end of a sentence.
+func (h *HTTP) begin(body []byte) string {
+	text := h.clean(string(body))
+	text = strings.Join(strings.Fields(text[:min(len(text), maxShown)]), " ")
 	if text == "" {
-		return fmt.Errorf("status %d, want %d", got, want)
+		return ""
 	}
-	return fmt.Errorf("status %d, want %d: %q", got, want, text)
+	return fmt.Sprintf(": %q", text)
 }
 
-// read reads up to maxBody bytes. It returns the first of them, and whether
-// there may be more.
-func read(r io.Reader) (begin []byte, rest bool, err error) {
-	all, err := io.ReadAll(io.LimitReader(r, maxBody))
-	return all[:min(len(all), maxShown)], len(all) == maxBody, err
+func (h *HTTP) clean(text string) string {
+	if h.Clean == nil {
+		return text
+	}
+	return h.Clean(text)
 }

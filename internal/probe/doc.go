@@ -1,8 +1,8 @@
-// Package probe is the one HTTP prober and the one evaluator of limits of this
-// module: deploy gates, watches and availability counts use it, and monitoring
-// will.
+// Package probe is the one prober of HTTP and TCP and the one evaluator of
+// limits of this module: deploy gates, watches and availability counts use it,
+// and monitoring will.
 //
-//   - [HTTP] makes one measurement: a [Result].
+//   - [HTTP] and [TCP] make one measurement: a [Result].
 //   - [Prober] makes them at a steady rate and keeps [Counts].
 //   - [Evaluator] applies [Limits] to results and gives a [Verdict].
 //
@@ -31,7 +31,9 @@
 // query, and one of: "no connection" (refused, unresolved, within the time),
 // "no answer" (reset, closed, within the time), "no complete answer" (cut off,
 // within the time), "status 503, want 200" with at most 200 bytes of the body,
-// "header X-Release is ..., want ...". A probe that was broken off from
+// "header X-Release is ..., want ...", or what the Body said. Of a TCP they are
+// "no connection", "no TLS", "nothing sent", "no banner" and "it says ..., want
+// ...". A probe that was broken off from
 // outside is inconclusive and no failure. What a service answers may hold
 // anything: filter reasons before they are stored.
 //
@@ -39,5 +41,7 @@
 //
 // [Evaluator.Finish] fails a series that is empty, or has fewer results than
 // Limits.MinResults, or no good one. This is a deliberate departure from Argo
-// Rollouts, whose other rules the limits follow.
+// Rollouts, whose other rules the limits follow. Only where the results that
+// could not tell are all that is missing, nobody but a person can say: the
+// verdict is Unclear.
 package probe

@@ -31,6 +31,11 @@ type HTTP struct {
 	// Header and Want, when Header is set, name a header of the answer and
 	// the value that it must have.
 	Header, Want string
+	// Body, when set, judges the body of an answer whose status and header are
+	// right: what it returns is why the answer is bad, in one line, which the
+	// reason shows before the beginning of the body. It gets at most 64 KiB, and
+	// whole tells that there is no more.
+	Body func(body []byte, whole bool) error
 	// ReleaseHeader names the header from which Result.Release is taken;
 	// empty is X-Release.
 	ReleaseHeader string
@@ -39,6 +44,9 @@ type HTTP struct {
 	// KeepAlive uses connections again, as most clients do. The default is a
 	// new one each time, which proves that the service still accepts.
 	KeepAlive bool
+	// Clean, when set, takes secrets out of what the service said, before a
+	// reason shows the beginning of it: a half cannot be recognised later.
+	Clean func(string) string
 	// TLS configures https; nil is the default configuration.
 	TLS *tls.Config
 	// Transport, when set, answers the requests in place of own connections.
@@ -71,11 +79,12 @@ func (h *HTTP) Probe(ctx context.Context) Result {
 		res.Outcome = Pass
 		return res
 	}
+	ended(bound)
 	res.Outcome = Fail
 	if broken := (*stageError)(nil); errors.As(err, &broken) && ctx.Err() != nil {
 		res.Outcome = Inconclusive
 	}
-	res.Reason = clip(fmt.Sprintf("%s %s: %s", req.Method, shown(req.URL), explain(bound, err, timeout)), 500)
+	res.Reason = clip(h.clean(fmt.Sprintf("%s %s: %s", req.Method, shown(req.URL), explain(bound, err, timeout))), 500)
 	return res
 }
 

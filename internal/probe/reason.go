@@ -22,6 +22,15 @@ type stageError struct {
 func (e *stageError) Error() string { return e.stage + ": " + e.err.Error() }
 func (e *stageError) Unwrap() error { return e.err }
 
+// ended waits for the end of ctx where its deadline is over: the timers of a
+// connection can be a little ahead of it, and what they cut off would pass for
+// a failure of its own.
+func ended(ctx context.Context) {
+	if deadline, has := ctx.Deadline(); has && time.Until(deadline) <= 0 {
+		<-ctx.Done()
+	}
+}
+
 // explain tells in a few words what went wrong.
 func explain(ctx context.Context, err error, timeout time.Duration) string {
 	var at *stageError

@@ -50,6 +50,3 @@ type Result struct {
 	// empty for a Pass.
 	Reason string
 }
-
-// end is when the measurement was complete.
-func (r Result) end() time.Time { return r.Started.Add(r.Latency) }
