@@ -87,8 +87,8 @@ func TestEveryExampleIsListed(t *testing.T) {
 }
 
 func TestAnExampleLeavesAReport(t *testing.T) {
-	e := example{dir: "examples/a", args: []string{"-report", reportArg}}
-	require.Equal(t, []string{"go", "run", "./examples/a", "-report", "/r.json"}, exampleArgs(e, "/r.json"))
+	e := example{dir: "examples/a", args: []string{"-report", reportArg, "-to", folderArg + "/x"}}
+	require.Equal(t, []string{"go", "run", "./examples/a", "-report", "/r.json", "-to", "/f/x"}, exampleArgs(e, "/r.json", "/f"))
 
 	b := testBench(t)
 	report := b.tools("logs", "examples-a.json")

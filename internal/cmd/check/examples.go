@@ -15,28 +15,38 @@ import (
 type example struct {
 	dir string // relative to the root
 	// args are its arguments; REPORT stands for a file that it has to leave
-	// behind as JSON.
+	// behind as JSON, and FOLDER begins the names in a new folder.
 	args []string
 }
 
 // reportArg stands for the path of the report in an example's arguments.
 const reportArg = "REPORT"
 
+// folderArg stands for a new folder, which is removed afterwards.
+const folderArg = "FOLDER"
+
 // exampleRuns is how each example is run. A program that is not listed fails
 // the step, so that none is forgotten.
 var exampleRuns = []example{
 	{dir: "examples/config", args: []string{"-check"}},
+	{dir: "examples/health", args: []string{"-once"}},
+	// An example needs no server, so pgops does what it can without one.
+	{dir: "examples/pgops", args: []string{"init", "-repo", folderArg + "/repository", "-keys", folderArg + "/keys", "-recipient", exampleRecipient}},
+	{dir: "examples/release", args: []string{"demo"}},
 	{dir: "examples/quickstart", args: []string{"-report", reportArg}},
 }
 
+// exampleRecipient is a public key whose identity nobody has.
+const exampleRecipient = "age1sks8s08av8y6ef4qcp90rhlh6jw487fzz46ehk3j89m2ffhtz35qfffmzj"
+
 // exampleArgs is the command line that runs an example.
-func exampleArgs(e example, report string) []string {
+func exampleArgs(e example, report, folder string) []string {
 	argv := []string{"go", "run", "./" + e.dir}
 	for _, arg := range e.args {
 		if arg == reportArg {
 			arg = report
 		}
-		argv = append(argv, arg)
+		argv = append(argv, strings.Replace(arg, folderArg, folder, 1))
 	}
 	return argv
 }
@@ -48,7 +58,12 @@ func exampleStep(b *bench, e example) step {
 		if err := os.Remove(report); err != nil && !os.IsNotExist(err) {
 			return result(err)
 		}
-		if err := b.run(ctx, log, ".", nil, exampleArgs(e, report)...); err != nil {
+		folder, err := os.MkdirTemp("", "example-")
+		if err != nil {
+			return result(err)
+		}
+		defer os.RemoveAll(folder)
+		if err := b.run(ctx, log, ".", nil, exampleArgs(e, report, folder)...); err != nil {
 			return result(err)
 		}
 		if !slices.Contains(e.args, reportArg) {

@@ -1,0 +1,129 @@
+// Command release is what a platform team embeds: it releases a static site from
+// git, with approval, a health condition, a watch, and a way back, and it can be
+// killed at any instant and called again.
+//
+//	release plan    -commit C           what would happen; nothing does
+//	release serve                       the site, and the page for approvals
+//	release run     -commit C -id RUN   release it, or continue after a crash
+//	release undo    -id RUN -commit C   take an unfinished run back
+//	release report  -id RUN             what a run did
+//	release history                     all runs, and the four DORA measures
+//	release demo                        all of that, with a kill in the middle
+//
+// Who sits there is USER; who may approve is in the page's -people file.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/masaruk/devops/deploy"
+)
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "release:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	ctx, stop, release := deploy.Signals(context.Background())
+	defer release()
+	if len(os.Args) < 2 {
+		return fmt.Errorf("say what to do: plan, serve, run, undo, report, history or demo")
+	}
+	t := &team{out: os.Stdout, stop: stop}
+	flags := flag.NewFlagSet("release", flag.ExitOnError)
+	flags.StringVar(&t.root, "root", "release-state", "`folder` of the site's releases, the log and the approvals")
+	flags.StringVar(&t.repo, "repo", "", "git `repository` of the site")
+	flags.StringVar(&t.commit, "commit", "", "full `hash` of what is released")
+	flags.TextVar(&t.committed, "committed", time.Time{}, "`time` of the commit, for the lead time")
+	flags.StringVar(&t.addr, "addr", "127.0.0.1:8321", "`address` that serve listens on")
+	flags.StringVar(&t.people, "people", "", "`file` with a line NAME ROLE TOKEN for each person, for serve")
+	flags.StringVar(&t.user, "user", os.Getenv("USER"), "`who` starts the run")
+	id := flags.String("id", "", "`name` of the run")
+	_ = flags.Parse(os.Args[2:])
+	if os.Args[1] == "demo" {
+		return demo(ctx, t)
+	}
+	if err := t.open(); err != nil {
+		return err
+	}
+	return t.do(ctx, os.Args[1], deploy.RunID(*id))
+}
+
+// do is one verb.
+func (t *team) do(ctx context.Context, verb string, id deploy.RunID) error {
+	if verb == "serve" {
+		return t.serve(ctx)
+	}
+	if verb == "report" || verb == "history" {
+		return t.look(ctx, verb, id)
+	}
+	plan, err := t.plan()
+	if err != nil {
+		return err
+	}
+	switch verb {
+	case "plan":
+		return t.show(plan)
+	case "undo": // the next line takes it back
+		if err := t.runner.Decide(ctx, plan.Ref(id), "", deploy.Decision{Answer: deploy.AnswerUndo, By: t.user}); err != nil {
+			return err
+		}
+	case "run":
+	default:
+		return fmt.Errorf("%q is none of plan, serve, run, undo, report, history, demo", verb)
+	}
+	report, err := t.runner.Run(ctx, id, plan)
+	if report != nil {
+		fmt.Fprint(t.out, report)
+	}
+	if verb == "undo" && report != nil && report.Outcome == deploy.Undone {
+		return nil
+	}
+	return err
+}
+
+// show prints what people read before a release: the steps with their way back,
+// and what each would do.
+func (t *team) show(plan deploy.Plan) error {
+	description, err := plan.Describe()
+	if err != nil {
+		return err
+	}
+	preview, err := plan.Preview()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(t.out, "%s\n%s\n%s\ndigest %s\n", description, preview, description.Mermaid(), description.Digest())
+	return nil
+}
+
+// look prints one report, or all runs and the measures of the last 30 days.
+func (t *team) look(ctx context.Context, verb string, id deploy.RunID) error {
+	ref := deploy.Ref{Service: service, Environment: environment.Name, Run: id}
+	enc := json.NewEncoder(t.out)
+	enc.SetIndent("", "  ")
+	if verb == "report" {
+		report, err := t.runner.Report(ctx, ref)
+		if err != nil {
+			return err
+		}
+		return enc.Encode(report)
+	}
+	var runs []*deploy.Report
+	for report, err := range t.runner.History(ctx, ref) {
+		if err != nil {
+			return err
+		}
+		runs = append(runs, report)
+		fmt.Fprint(t.out, report)
+	}
+	return enc.Encode(deploy.MeasureDORA(runs, time.Now().AddDate(0, 0, -30), time.Now()))
+}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/masaruk/devops/deploy"
+	"github.com/masaruk/devops/deploy/approval"
+)
+
+// releaseHeader tells which release has answered.
+const releaseHeader = "X-Release"
+
+// serve serves the site as it is now, and the page on which people approve.
+func (t *team) serve(ctx context.Context) error {
+	handler, err := t.handler()
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", t.addr)
+	if err != nil {
+		return err
+	}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second}
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
+	defer stop()
+	fmt.Fprintf(t.out, "the site is on http://%s/, approvals are on http://%s/approvals/\n", listener.Addr(), listener.Addr())
+	go func() { // an interrupt ends it in order
+		<-t.stop
+		_ = server.Shutdown(context.WithoutCancel(ctx))
+	}()
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+func (t *team) handler() (http.Handler, error) {
+	page, err := t.desk.Handler([]deploy.Ref{{Service: service, Environment: environment.Name}}, t.identify)
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		live, err := t.releases.Current()
+		if err != nil {
+			fmt.Fprintln(w, "nothing is released yet")
+			return
+		}
+		// The release's own folder: a request sees one release, whatever current does.
+		w.Header().Set(releaseHeader, live)
+		http.FileServer(http.Dir(filepath.Join(t.releases.Root(), "releases", live))).ServeHTTP(w, r)
+	})
+	mux.Handle("/approvals/", askForPassword(http.StripPrefix("/approvals", page)))
+	return mux, nil
+}
+
+// askForPassword makes browsers ask for name and token.
+func askForPassword(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, _, ok := r.BasicAuth(); !ok {
+			w.Header().Set("WWW-Authenticate", `Basic realm="approvals"`)
+			http.Error(w, "say who you are", http.StatusUnauthorized)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// identify looks a person up in the people file. A real team asks the place
+// where its people sign in.
+func (t *team) identify(r *http.Request) (approval.Identity, error) {
+	name, token, _ := r.BasicAuth()
+	text, err := os.ReadFile(t.people)
+	if err != nil {
+		return approval.Identity{}, err
+	}
+	for line := range strings.Lines(string(text)) {
+		f := strings.Fields(line)
+		if len(f) == 3 && f[0] == name && subtle.ConstantTimeCompare([]byte(f[2]), []byte(token)) == 1 {
+			return approval.Identity{ID: name, Roles: []string{f[1]}}, nil
+		}
+	}
+	return approval.Identity{}, errors.New("unknown person, or wrong token")
+}
+
+// deskKey is the key with which the desk vouches for who approved, made at the
+// first call.
+func deskKey(name string) (ed25519.PrivateKey, error) {
+	seed, err := os.ReadFile(name)
+	if err == nil && len(seed) == ed25519.SeedSize {
+		return ed25519.NewKeyFromSeed(seed), nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return nil, errors.Join(err, fmt.Errorf("%s does not hold a key", name))
+	}
+	_, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) { // another call was faster
+		return deskKey(name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	_, err = f.Write(key.Seed())
+	return key, errors.Join(err, f.Sync(), f.Close())
+}
