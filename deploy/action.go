@@ -56,6 +56,15 @@ type Ref struct {
 	Run                  RunID
 }
 
+// String names the service, the environment and the run.
+func (r Ref) String() string {
+	s := r.Service + "@" + r.Environment
+	if r.Run != "" {
+		s += " run " + string(r.Run)
+	}
+	return s
+}
+
 // Ref is the run id of the plan.
 func (p Plan) Ref(id RunID) Ref { return Ref{Service: p.Service, Environment: p.Env.Name, Run: id} }
 
@@ -73,6 +82,16 @@ type Call struct {
 	Host        string
 	Attempt     int
 	Phase       Phase
+	// PlanDigest is the digest of the plan that runs, and Plan its
+	// description, which is not to be changed: the one that the run began
+	// with, or that a [Decision] let in since.
+	PlanDigest string
+	Plan       *Description
+	// Initiators are who started the run and everybody who continued it, each
+	// once; an empty name is one that was not told.
+	Initiators []string
+	// Executable is the digest of the program that runs.
+	Executable string
 	// Exec runs commands on the step's host, marked as part of this run.
 	Exec Executor
 	// Log is never nil.
@@ -90,14 +109,16 @@ func (x *execution) newCall(s Step, phase Phase, attempt int, out io.Writer) *Ca
 		marker = x.name()
 	}
 	marker += "/" + string(x.id)
+	all, typed := x.bound(s)
 	return &Call{
 		Run: x.id, Service: x.plan.Service, Environment: x.plan.Env.Name, Step: s.Name, Host: localHost,
 		Attempt: attempt, Phase: phase,
+		PlanDigest: x.digest, Plan: &x.desc, Initiators: x.initiators, Executable: x.exe,
 		Exec:   markedExecutor{x.exec, marker},
 		Log:    x.opts.Logger.With("run", string(x.id), "step", s.Name),
 		marker: marker,
 		outputs: &outputs{
-			all: x.bound(s), fresh: map[string]json.RawMessage{}, step: s, redactor: x.opts.Redactor,
+			all: all, typed: typed, fresh: map[string]json.RawMessage{}, step: s, redactor: x.opts.Redactor,
 		},
 		out: out, probe: x.probe,
 	}

@@ -71,9 +71,11 @@ func (x *execution) settle(ctx context.Context, s Step, phase Phase) (settled bo
 	}
 	switch {
 	case answer == AnswerDone:
-		return true, x.outcome(ctx, s, phase, a.attempts, result{})
-	case answer == AnswerRepeat, answer == AnswerUndo, s.InFlight == Repeat:
+		return true, x.outcome(ctx, s, phase, a.attempts, x.accepted(s.Name, a))
+	case answer == AnswerRepeat, answer == AnswerUndo, s.InFlight == Repeat && !a.held:
 		return false, nil
+	case a.held:
+		return false, x.holdInconclusive(s, phase, inconclusive(a.err))
 	case s.InFlight == Ask:
 		return false, x.hold(s, phase, nil)
 	}
@@ -82,7 +84,8 @@ func (x *execution) settle(ctx context.Context, s Step, phase Phase) (settled bo
 
 // hold makes the run wait for a person.
 func (x *execution) hold(s Step, phase Phase, err error) error {
-	return &HeldError{Plan: x.name(), Run: x.id, Step: s.Name, Phase: phase, Err: err}
+	x.events.send(StepHeld{Run: x.id, Step: s.Name, Host: localHost, Kind: s.Kind, Phase: phase, Err: err, Time: time.Now()})
+	return &HeldError{Plan: x.name(), Run: x.id, Step: s.Name, Phase: phase, Host: localHost, Err: err}
 }
 
 // verify asks the step whether its effect is there. On the way forward that
@@ -112,12 +115,12 @@ func (x *execution) verify(ctx context.Context, s Step, phase Phase, attempt int
 func (x *execution) try(ctx context.Context, s Step, phase Phase) error {
 	attempt := x.attemptState(s.Name, phase).attempts + 1
 	intent := &record{Kind: recIntent, Run: x.id, Step: s.Name, Host: localHost, Phase: phase, Attempt: attempt}
-	var holds func() bool
+	holds := x.goesOn
 	if phase == PhaseForward {
 		holds = x.goesForward
 	}
 	if err := x.journal.appendWhile(ctx, intent, holds); err != nil {
-		return err
+		return x.stale(err)
 	}
 	x.events.send(StepStarted{Run: x.id, Step: s.Name, Host: localHost, Kind: s.Kind, Phase: phase, Attempt: attempt, Time: time.Now()})
 	action := s.Do
@@ -126,12 +129,19 @@ func (x *execution) try(ctx context.Context, s Step, phase Phase) error {
 	}
 	res := x.call(ctx, s, action, phase, attempt)
 	res.interrupted = res.err != nil && (ctx.Err() != nil || errors.Is(res.err, ErrFenced))
-	res.retry = phase == PhaseForward && attempt <= s.Retry.Max && res.err != nil && !res.interrupted
+	res.held = errors.Is(res.err, ErrInconclusive)
+	res.retry = phase == PhaseForward && attempt <= s.Retry.Max && res.err != nil && !res.interrupted && !res.held
 	if err := x.outcome(ctx, s, phase, attempt, res); err != nil {
+		if res.err != nil && !res.interrupted {
+			return errors.Join(x.stepError(s, phase, attempt, res.err), err)
+		}
 		return err
 	}
 	if res.interrupted {
 		return errors.Join(context.Cause(ctx), x.stepError(s, phase, attempt, res.err))
+	}
+	if res.held {
+		return x.holdInconclusive(s, phase, res.err)
 	}
 	if res.err != nil {
 		return x.stepError(s, phase, attempt, res.err)
@@ -147,6 +157,7 @@ func (x *execution) stepError(s Step, phase Phase, attempt int, err error) *Step
 type result struct {
 	err         error
 	interrupted bool
+	held        bool // it was inconclusive
 	retry       bool
 	duration    time.Duration
 	tail        []byte
@@ -195,10 +206,12 @@ func (x *execution) outcome(ctx context.Context, s Step, phase Phase, attempt in
 	switch {
 	case res.interrupted:
 		rec.Outcome = Interrupted
+	case res.held:
+		rec.Outcome = Held
 	case res.err != nil:
 		rec.Outcome = Failed
 	case phase == PhaseForward:
-		rec.Outputs = res.outputs
+		rec.Outputs, rec.Typed = res.outputs, declared(s, res.outputs)
 	}
 	if res.err != nil {
 		rec.Error = x.text(res.err)

@@ -295,7 +295,7 @@ func (p Plan) validateActions() []error {
 			errs = append(errs, err)
 		}
 		for _, a := range []Action{s.Do, s.Undo, s.Verify} {
-			if o, ok := a.(*opaque); ok {
+			for _, o := range functions(a) {
 				if err := p.Env.CheckOpaque(o.Name); err != nil {
 					errs = append(errs, fmt.Errorf("field Steps[%d] %q: deploy.Func %q is opaque: %w", i, s.Name, o.Name, err))
 				}

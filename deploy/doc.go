@@ -26,12 +26,25 @@
 //
 // An effect is an [Action]: its Spec is canonical data that enters the plan's
 // digest, so that a plan can be read, compared and approved before it runs.
-// [Exec] runs a command, [Health] waits until a service answers well, [Watch]
-// holds the run while a new release serves, and fails it when it serves badly.
+// [Exec] runs a command, [Health] waits until a service is well, [Watch] holds
+// the run while a new release serves, and fails it when it serves badly.
 // Programs bring their own. [Plan.Preview] shows what the actions say they
 // would do, and runs none of them. [Func] makes an Action of a function; nobody can
 // read what it does, so it is marked opaque, and the production tier refuses
 // it unless its rules name it.
+//
+// # Conditions
+//
+// A condition is an Action that looks once and changes nothing: [HTTPCheck],
+// [TCPCheck], [CommandCheck], or any function by [Check]. A Health or a Watch
+// over several [Conditions] asks them again and again and judges the series by
+// its [Limits], which are those of an analysis of Argo Rollouts, with one
+// difference: a series without evidence has not passed. A series that is
+// neither good nor bad is inconclusive ([ErrInconclusive]). That is no failure,
+// and nothing is undone: the run is held, whatever the InFlight of the step,
+// until somebody answers with [Runner.Decide]: [AnswerDone], which counts as
+// good and is recorded with who and why, [AnswerRepeat], which measures again,
+// or [AnswerUndo]. Any other Action may say the same by its error.
 //
 // # Order and undo
 //
@@ -51,6 +64,15 @@
 //
 // A step with a condition ([When]) on an output is left out where that does not
 // hold, and those that need it run all the same.
+//
+// # Outputs
+//
+// What a step hands to later ones is an [Output]: a name, a Go type and a
+// version, which the plan declares on both sides and people see in it. It goes
+// through JSON and the log, is refused where it holds a secret or more than
+// [MaxOutput], and is read only as the version that was set: a step of an older
+// build may have left it. [Call.Provide] and [Call.Bind] are the same for actions
+// that are told a name and no type.
 //
 // # Stopping
 //
@@ -90,6 +112,37 @@
 // command carries, and ending them before Run is the program's business
 // (localexec.Marked and localexec.End do it).
 //
+// # Verbs for operators
+//
+// Each works from any program that has the log; a [Ref] says which run.
+//
+//	what runs where, who is at it   Runner.Standing
+//	abort                           Runner.Decide with AnswerUndo, then Run
+//	answer a step that is held      Runner.Decide with AnswerDone, AnswerRepeat or AnswerUndo
+//	pause, resume                   Runner.Decide with AnswerPause, AnswerResume, then Run
+//	another plan or build           Runner.Decide with AnswerOverride, then Run
+//	unlock                          Runner.TakeOver
+//	roll back                       Runner.LastProven, then Run of a plan for its Change
+//	forget old runs                 Runner.Prune
+//
+// A run that is at work reads decisions before it begins a step, and every
+// [Options.Poll] (5 seconds) while its steps run: behind a decision in the log no
+// step begins that does not heed it, and an abort stops the steps that may be
+// repeated, such as one that waits for approval or watches, within that time.
+// Others come to their end, since half an effect is worse than a whole one that
+// is undone. A paused run ends its call of Run as a held one; the pause is in the
+// log, so it outlives the program.
+//
+// The records that begin or continue a run say who called, where the program
+// ran ([Options.Where]), its process there and its digest: [Report.Controllers].
+// Nothing can tell from outside that a controller is dead, so a run cannot be
+// unlocked, only taken over: by Run, which goes on, or by TakeOver, which runs
+// nothing, so that a person can look at the host undisturbed.
+//
+// Approvals are for one plan and one build of the program. Where a decision lets
+// another go on, every step of [KindApproval] that had succeeded runs again
+// before anything else does.
+//
 // # What the log proves
 //
 // Records are chained by SHA-256. A record that was edited, moved, left out or
@@ -106,6 +159,17 @@
 // what it gives back is believed only if it is signed. An anchor that whoever
 // writes the log can write too proves nothing without a key, and with a key on
 // the same machine no more than that.
+//
+// # Retention
+//
+// [Runner.Prune] removes the oldest runs of a stream where the log is a
+// [Pruner]; the four shipped logs are. It says in the log first up to which
+// record, by number and digest. Whoever then reads a log that does not begin
+// with its first record believes it only if a record in it says that what is
+// missing was pruned: who cuts the beginning off in another way is found as one
+// who edits a record is. Against somebody who makes a whole new chain it helps no
+// more than the chain does. [Report.Pruned] and [DORA.Incomplete] tell that
+// earlier runs are gone.
 //
 // # Errors, events, logs
 //
@@ -125,5 +189,9 @@
 // Undo must cope with an effect that is not there. The digest of the program is
 // recorded beside that of the plan and not mixed into it, so that a refusal can
 // say which of the two changed. [Runner.Decide] takes a [Ref] and not an id alone, since ids are unique only
-// for a service in an environment.
+// for a service in an environment. A paused run returns from Run and does not
+// wait inside it, as one that is held does not: whoever resumes it, minutes or
+// days later, runs it again. Types of outputs are part of the strings in
+// Provides and Binds, which stay names where no type is known, so that one plan
+// can mix both.
 package deploy

@@ -12,6 +12,9 @@ import (
 // is none.
 type DORA struct {
 	From, To time.Time
+	// Incomplete is set where runs that ended within the span may be missing,
+	// because they were pruned.
+	Incomplete bool
 	// Deployments counts those that ended within the span, failed ones
 	// included.
 	Deployments int
@@ -39,6 +42,7 @@ func MeasureDORA(runs []*Report, from, to time.Time) DORA {
 	d := DORA{From: from, To: to}
 	var lead, recovery []time.Duration
 	for _, r := range runs {
+		d.Incomplete = d.Incomplete || r.Pruned != nil && !r.Pruned.Until.Before(from)
 		end := r.Started.Add(r.Duration)
 		if !r.Outcome.Ended() || !r.switched() || end.Before(from) || !end.Before(to) {
 			continue

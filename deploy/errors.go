@@ -31,7 +31,8 @@ func (e *StepError) Error() string {
 func (e *StepError) Unwrap() error { return e.Err }
 
 // ErrHeld reports a run that waits for a person: a step was interrupted and
-// nobody has said whether it may be repeated.
+// nobody has said whether it may be repeated, or was inconclusive, or somebody
+// has paused the run.
 var ErrHeld = errors.New("run is held for a decision")
 
 // HeldError tells what a held run waits for. It wraps [ErrHeld].
@@ -40,21 +41,36 @@ type HeldError struct {
 	Run   RunID
 	Step  string
 	Phase Phase
-	// Err is why Verify could not tell, where there was one.
+	Host  string
+	// Err is why Verify could not tell, where there was one, or what the step
+	// saw that was inconclusive; it wraps [ErrInconclusive] then.
 	Err error
+	// Pause is set where the whole run waits because somebody paused it; Step,
+	// Phase and Host are empty then.
+	Pause *Pause
+
+	looked bool // the step came to its end, and was inconclusive
 }
 
 // Error names the step and the ways on.
 func (e *HeldError) Error() string {
-	msg := fmt.Sprintf("%s run %s: step %q (%s) was interrupted and may have had its effect; look at the host, then call Decide with deploy.AnswerDone, deploy.AnswerRepeat or deploy.AnswerUndo and run again",
-		e.Plan, e.Run, e.Step, e.Phase)
+	if e.Pause != nil {
+		return fmt.Sprintf("%s run %s: %s; call Decide with deploy.AnswerResume and run again, or with deploy.AnswerUndo to end it",
+			e.Plan, e.Run, e.Pause)
+	}
+	if e.looked {
+		return fmt.Sprintf("%s run %s: step %q (%s) on %s could not tell good from bad: %v; look yourself, then call Decide with deploy.AnswerDone (it is good), deploy.AnswerRepeat (look again) or deploy.AnswerUndo and run again",
+			e.Plan, e.Run, e.Step, e.Phase, e.Host, e.Err)
+	}
+	msg := fmt.Sprintf("%s run %s: step %q (%s) was interrupted and may have had its effect; look at the host (%s), then call Decide with deploy.AnswerDone, deploy.AnswerRepeat or deploy.AnswerUndo and run again",
+		e.Plan, e.Run, e.Step, e.Phase, e.Host)
 	if e.Err != nil {
 		msg += fmt.Sprintf(" (its Verify could not tell: %v)", e.Err)
 	}
 	return msg
 }
 
-// Unwrap returns [ErrHeld] and the error of Verify.
+// Unwrap returns [ErrHeld] and Err.
 func (e *HeldError) Unwrap() []error {
 	if e.Err == nil {
 		return []error{ErrHeld}
@@ -99,7 +115,7 @@ type UnfinishedError struct {
 
 // Error names the run and the way on.
 func (e *UnfinishedError) Error() string {
-	return fmt.Sprintf("%s: run %s is unfinished: continue it with Run, or call Decide with deploy.AnswerUndo and then Run", e.Plan, e.Run)
+	return fmt.Sprintf("%s: run %s is unfinished: Runner.Standing tells who has it; continue it with Run, or call Decide with deploy.AnswerUndo and then Run", e.Plan, e.Run)
 }
 
 // Unwrap returns [ErrUnfinished].

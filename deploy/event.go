@@ -49,7 +49,8 @@ type StepOutput struct {
 	Line string
 }
 
-// StepFinished tells that the outcome of an attempt is in the log.
+// StepFinished tells that the outcome of an attempt is in the log, or that the
+// step is left out: then Outcome is [Skipped], and no StepStarted came before.
 type StepFinished struct {
 	Run      RunID
 	Step     string
@@ -68,6 +69,27 @@ type StepFinished struct {
 	Time  time.Time
 }
 
+// StepHeld tells that a step was interrupted and waits for a person; steps
+// beside it may still come to their end. A [*HeldError] follows, unless the run
+// turns back.
+type StepHeld struct {
+	Run   RunID
+	Step  string
+	Host  string
+	Kind  Kind
+	Phase Phase
+	// Err is why its Verify could not tell, where there was one.
+	Err  error
+	Time time.Time
+}
+
+// RunPaused tells that the run has learned that somebody paused it. No further
+// step begins; those that run come to their end, and a [*HeldError] follows.
+type RunPaused struct {
+	Run   RunID
+	Pause Pause
+}
+
 // RunFinished is the last event of a call of [Runner.Run] that found or made
 // an unfinished run. Outcome tells whether it has ended or can be continued.
 type RunFinished struct {
@@ -83,4 +105,6 @@ func (LogRepaired) event()  {}
 func (StepStarted) event()  {}
 func (StepOutput) event()   {}
 func (StepFinished) event() {}
+func (StepHeld) event()     {}
+func (RunPaused) event()    {}
 func (RunFinished) event()  {}

@@ -61,6 +61,7 @@ func ExampleNew() {
 	}
 	// Output:
 	// api@stg run 2026-11-24.1: step "smoke" on local, attempt 1: sh: exit status 1: the shop is empty
+	// api@stg run 2026-11-24.1: everything that was begun is undone; mend what is named above, and start a run with another id
 	// undone
 	// forward migrate succeeded
 	// forward smoke failed

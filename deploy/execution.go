@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -14,6 +15,7 @@ type execution struct {
 	id      RunID
 	plan    Plan
 	desc    Description
+	digest  string
 	exe     string
 	journal *journal
 	epoch   uint64   // number of the record that made this controller the one that acts
@@ -25,6 +27,9 @@ type execution struct {
 	began   time.Time
 	held    bool // for a person
 	stuck   bool // not everything could be undone
+
+	initiators []string
+	pauseTold  sync.Once
 }
 
 // name is the plan's name in errors.
@@ -52,6 +57,10 @@ func (x *execution) run(ctx context.Context) (*Report, error) {
 	x.events = newDispatcher(x.opts.Handle)
 	defer x.events.close(eventWait)
 	err := context.Cause(ctx)
+	if err == nil && continued {
+		err = x.pausedHold()
+		x.held = err != nil
+	}
 	if err == nil {
 		err = x.enter(ctx, continued)
 	}
@@ -67,7 +76,9 @@ func (x *execution) run(ctx context.Context) (*Report, error) {
 	ctx, release := x.withGrace(ctx)
 	defer release()
 	if err = x.raiseFence(ctx); err == nil {
-		x.probe, err = startAvailability(ctx, x.plan.Availability)
+		if x.probe, err = startAvailability(ctx, x.plan.Availability, x.opts.Redactor); err != nil {
+			err = fmt.Errorf("%s run %s: asking for availability: %w", x.name(), x.id, err)
+		}
 	}
 	if err == nil {
 		err = x.advance(ctx)
@@ -77,29 +88,30 @@ func (x *execution) run(ctx context.Context) (*Report, error) {
 
 // enter puts the record that makes this controller the one that acts.
 func (x *execution) enter(ctx context.Context, continued bool) error {
-	digest := x.desc.Digest()
+	x.digest = x.desc.Digest()
 	if !continued {
 		if err := x.frozen(time.Now()); err != nil {
 			return err
 		}
 	}
-	rec := &record{Kind: recStarted, Run: x.id, Initiator: x.initiator(), Executable: x.exe, Digest: digest, Plan: x.desc.parts()[0]}
+	rec := &record{Kind: recStarted, Run: x.id, Executable: x.exe, Digest: x.digest, Plan: x.desc.parts()[0]}
 	if len(rec.Plan.Steps) < len(x.desc.Steps) {
 		rec.PlanSteps = len(x.desc.Steps)
 	}
 	if continued {
-		if err := x.samePlan(digest); err != nil {
+		if err := x.samePlan(x.digest); err != nil {
 			return err
 		}
-		rec = &record{Kind: recContinued, Run: x.id, Initiator: x.initiator(), Executable: x.exe}
+		rec = &record{Kind: recContinued, Run: x.id, Executable: x.exe}
 		if x.state().overridden { // of this plan the log has the digest alone
 			rec.Change, rec.BreakGlass = x.desc.Change, x.desc.BreakGlass
 		}
 	}
 	torn := x.journal.torn
-	if err := x.journal.append(ctx, rec); err != nil {
+	if err := x.journal.append(ctx, x.signed(rec)); err != nil {
 		return err
 	}
+	x.initiators = initiators(x.state().by)
 	x.epoch = x.journal.chain.Head().Seq // or of a decision read since; no other controller's is as high
 	if err := x.completePlan(ctx); err != nil {
 		return err
@@ -139,26 +151,23 @@ func (x *execution) advance(ctx context.Context) error {
 	failed, err := x.forward(ctx)
 	if failed == nil && err == nil {
 		done := &record{Kind: recFinished, Run: x.id, Outcome: Succeeded}
-		if err = x.journal.appendWhile(ctx, done, x.goesForward); err == nil {
+		if err = x.journal.appendWhile(ctx, done, x.notTurned); err == nil {
 			return nil
 		}
 	}
 	switch {
-	case errors.Is(err, errStale):
+	case err == errStale:
 		return x.back(ctx, failed)
 	case err != nil:
 		return joined(failed, err)
 	case ctx.Err() != nil:
-		return errors.Join(failed, context.Cause(ctx))
+		return joined(failed, x.stopped(context.Cause(ctx)))
 	}
 	if err := x.journal.append(ctx, &record{Kind: recUndo, Run: x.id, Error: x.text(failed)}); err != nil {
-		return err
+		return joined(failed, err)
 	}
 	return x.back(ctx, failed)
 }
-
-// goesForward tells that nobody has decided to turn back.
-func (x *execution) goesForward() bool { return !x.state().undoing }
 
 // back undoes what was begun. A step is not undone while one that needed it
 // could not be: a process must not be ended while requests still go to it.
@@ -175,7 +184,7 @@ func (x *execution) back(ctx context.Context, cause error) error {
 		case s.step(name).undo.done:
 			continue
 		case !known:
-			errs = append(errs, fmt.Errorf("step %q was begun and is not in this plan, so nobody can undo it", name))
+			errs = append(errs, fmt.Errorf("%s run %s: step %q was begun and is not in this plan, so nobody can undo it; run a plan that has it, which a decision with deploy.AnswerOverride allows", x.name(), x.id, name))
 			stuck[name] = true
 			continue
 		case x.neededBy(name, stuck):
@@ -185,6 +194,10 @@ func (x *execution) back(ctx context.Context, cause error) error {
 			continue
 		}
 		if err := context.Cause(ctx); err != nil {
+			return errors.Join(append(errs, x.stopped(err))...)
+		}
+		if err := x.pausedHold(); err != nil {
+			x.held = true
 			return errors.Join(append(errs, err)...)
 		}
 		err := x.attempt(ctx, step, PhaseUndo)
@@ -206,8 +219,13 @@ func (x *execution) back(ctx context.Context, cause error) error {
 	return errors.Join(errs...)
 }
 
+// stopped is the error of a run whose context ended between two steps.
+func (x *execution) stopped(cause error) error {
+	return fmt.Errorf("%s run %s: stopped before its next step: %w", x.name(), x.id, cause)
+}
+
 // errUndo marks the error of a way back that could not be gone to its end.
-var errUndo = errors.New("not everything could be undone; put right what is named above and run again, which tries the rest")
+var errUndo = errors.New("not everything could be undone; put right what is named above and run again, which tries the rest, or call Decide with deploy.AnswerDone for what was undone by hand")
 
 // neededBy tells whether a step that could not be undone needs this one.
 func (x *execution) neededBy(name string, stuck map[string]bool) bool {
@@ -233,9 +251,26 @@ func (x *execution) finish(ctx context.Context, avail *AvailabilityReport, err e
 	if !rep.Outcome.Ended() {
 		rep.Outcome, rep.Duration, rep.Reason = x.unfinished(), time.Since(s.started), x.text(err)
 	}
+	err = joined(err, x.next(rep.Outcome, err))
 	x.events.send(RunFinished{Run: x.id, Outcome: rep.Outcome, Duration: rep.Duration, Err: err, Time: time.Now()})
 	rep.EventsDropped = x.events.lost()
 	return rep, joined(err, x.keep(ctx, x.journal, rep.Head))
+}
+
+// next says what to do about a run that did not succeed, where err does not.
+func (x *execution) next(o Outcome, err error) error {
+	var what string
+	switch {
+	case o == Undone:
+		what = "everything that was begun is undone; mend what is named above, and start a run with another id"
+	case o != Interrupted, errors.Is(err, ErrPlanChanged), errors.Is(err, ErrFrozen):
+		return nil
+	case errors.Is(err, ErrConflict), errors.Is(err, ErrFenced), errors.Is(err, errOver):
+		what = "this program has lost its place and changes nothing any more; Runner.Standing tells who has the run, and running it again takes it back"
+	default:
+		what = "it is not over; run it again with the same plan, which continues it, or call Decide with deploy.AnswerUndo first, to end it"
+	}
+	return fmt.Errorf("%s run %s: %s", x.name(), x.id, what)
 }
 
 func (x *execution) unfinished() Outcome {
@@ -261,7 +296,7 @@ func (x *execution) endError(s *runState) error {
 	if s.outcome == Succeeded {
 		return nil
 	}
-	return fmt.Errorf("%s run %s ended before: %s: %s", x.name(), x.id, s.outcome, s.err)
+	return fmt.Errorf("%s run %s ended before: %s: %s; start a run with another id", x.name(), x.id, s.outcome, s.err)
 }
 
 // maxError is how much of an error's text the log keeps, in bytes.
@@ -275,5 +310,3 @@ func (x *execution) text(err error) string {
 	}
 	return strings.ToValidUTF8(s, "\uFFFD")
 }
-
-func (x *execution) initiator() string { return x.opts.Redactor.String(x.opts.Initiator) }

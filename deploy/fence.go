@@ -16,13 +16,14 @@ var ErrFenced = errors.New("another controller has taken over the host")
 // through Unwrap, since what is behind a wrapper does not have the wrapper's
 // behaviour: a wrapper that is to keep the fence has a Fence method of its own.
 // An Executor without one is not fenced; the log alone then keeps controllers
-// apart, which cannot hold back a command that is about to start.
+// apart, which cannot hold back a command that is about to start. Package
+// executortest has a section that proves a Fencer.
 type Fencer interface {
 	Executor
 
 	// Fence takes the host over under name for the controller of the given
-	// epoch. The Runner calls it once for each Run, after the record that took
-	// the run up is durable and before anything has an effect; name is the
+	// epoch. The Runner calls it once for each Run and each TakeOver, after the
+	// record that took the run up is durable and before anything has an effect; name is the
 	// stream of the log, and epoch the number of that record, so that a later
 	// controller has a higher one. Names do not touch each other.
 	//

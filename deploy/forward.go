@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
+	"sync"
 )
 
 // forward runs every step that is not done, each as soon as those that it
@@ -12,64 +14,106 @@ import (
 // turns back, and what else keeps it from going on. After the first of either
 // no step is started. Steps that run beside one that failed come to their end,
 // since half an effect is worse than a whole one that is undone; where the log
-// is lost they are stopped.
+// is lost they are stopped, and where a person has decided to turn back those
+// are that may be repeated.
 func (x *execution) forward(ctx context.Context) (failed, err error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	type end struct {
-		step int
-		err  error
+	w := &way{execution: x, failure: x.failedBefore(ctx), q: x.newQueue(), ends: make(chan stepEnd)}
+	turn, abort := context.WithCancelCause(ctx)
+	w.ctx, w.turn, w.stop = ctx, turn, stop
+	var listener sync.WaitGroup
+	listener.Go(func() { x.listen(turn, func() { abort(errStale) }, stop) })
+	for w.begin(); w.running > 0; w.begin() {
+		w.end(<-w.ends)
 	}
-	var (
-		q       = x.newQueue()
-		ends    = make(chan end)
-		running int
-		failure = x.failedBefore(ctx)
-		other   []error
-	)
-	for {
-		for len(failure)+len(other) == 0 && ctx.Err() == nil && running < x.atOnce() {
-			i, ok := q.next()
-			if !ok {
-				break
-			}
-			if x.stopping() {
-				failure = append(failure, ErrStopped)
-				break
-			}
-			running++
-			go func() { ends <- end{i, x.attempt(ctx, x.steps[x.desc.Steps[i].Name], PhaseForward)} }()
-		}
-		if running == 0 {
-			break
-		}
-		switch e := <-ends; {
-		case e.err == nil:
-			q.done(e.step)
-		case isStepError(e.err):
-			failure = append(failure, e.err)
-		case isHeld(e.err), e.err == errStale:
-			other = append(other, e.err)
-		default:
-			other = append(other, e.err)
-			stop(e.err)
-		}
-		running--
+	if context.Cause(turn) == errStale {
+		w.other = append(w.other, errStale)
 	}
-	if len(failure)+len(other) == 0 {
-		return nil, context.Cause(ctx)
+	abort(nil)
+	listener.Wait()
+	return w.result()
+}
+
+// way is the way forward of one call of Run.
+type way struct {
+	*execution
+	ctx, turn context.Context // turn ends also when somebody has decided to turn back
+	stop      context.CancelCauseFunc
+	q         *queue
+	ends      chan stepEnd
+	running   int
+	failure   []error // of steps
+	other     []error
+}
+
+// stepEnd is how a step ended, by its place in the description.
+type stepEnd struct {
+	step int
+	err  error
+}
+
+// begin starts the steps that are free.
+func (w *way) begin() {
+	for len(w.failure)+len(w.other) == 0 && w.turn.Err() == nil && w.running < w.atOnce() {
+		i, ok := w.q.next()
+		if !ok {
+			return
+		}
+		if w.stopping() {
+			w.failure = append(w.failure, fmt.Errorf("%s run %s: %w", w.name(), w.id, ErrStopped))
+			return
+		}
+		if held := w.pausedHold(); held != nil {
+			w.other = append(w.other, held)
+			return
+		}
+		s, ctx := w.steps[w.desc.Steps[i].Name], w.ctx
+		if s.InFlight == Repeat {
+			ctx = w.turn
+		}
+		w.running++
+		go func() { w.ends <- stepEnd{i, w.attempt(ctx, s, PhaseForward)} }()
 	}
-	decided := slices.Contains(other, errStale)
-	other = slices.DeleteFunc(other, func(err error) bool { return err == errStale })
+}
+
+// end takes in how a step ended.
+func (w *way) end(e stepEnd) {
+	w.running--
+	switch {
+	case e.err == nil:
+		w.q.done(e.step)
+	case isStepError(e.err):
+		w.failure = append(w.failure, e.err)
+	case isHeld(e.err), e.err == errStale:
+		w.other = append(w.other, e.err)
+	case errors.Is(e.err, errStale) && !errors.Is(e.err, ErrFenced): // it was stopped for that
+	default:
+		w.other = append(w.other, e.err)
+		w.stop(e.err)
+	}
+}
+
+// result sums up.
+func (w *way) result() (failed, err error) {
+	if len(w.failure)+len(w.other) == 0 {
+		if err := context.Cause(w.ctx); err != nil {
+			err = w.stopped(err)
+			return nil, err
+		}
+		return nil, nil
+	}
+	decided := slices.Contains(w.other, errStale)
+	other := slices.DeleteFunc(w.other, func(err error) bool { return err == errStale })
 	waits := !slices.ContainsFunc(other, func(err error) bool { return !isHeld(err) })
 	switch {
 	case waits && decided:
-		return joined(failure...), errStale
-	case waits && len(failure) > 0:
-		return joined(failure...), nil // what is undone waits for nobody
+		return joined(w.failure...), errStale
+	case waits && len(w.failure) > 0:
+		return joined(w.failure...), nil // what is undone waits for nobody
 	}
-	x.held = waits // who has lost the log or the host does not turn back either
-	return joined(failure...), joined(other...)
+	w.held = waits // who has lost the log or the host does not turn back either
+	return joined(w.failure...), joined(other...)
 }
 
 // failedBefore returns the failures that the log knows and that the dead
@@ -124,20 +168,44 @@ func (x *execution) newQueue() *queue {
 		index[d.Name] = i
 	}
 	q := &queue{waiting: make([]int, len(steps)), after: make([][]int, len(steps))}
-	state := x.state()
-	isDone := func(name string) bool { return state.step(name).forward.done }
+	state, again := x.state(), x.staleApprovals()
+	isDone := func(name string) bool { return state.step(name).forward.done && !slices.Contains(again, name) }
 	for i, d := range steps {
-		for _, need := range d.Needs {
+		if isDone(d.Name) {
+			continue
+		}
+		needs := d.Needs
+		if len(again) > 0 && !slices.Contains(again, d.Name) {
+			needs = slices.Concat(needs, again)
+		}
+		for _, need := range needs {
 			if !isDone(need) {
 				q.waiting[i]++
 				q.after[index[need]] = append(q.after[index[need]], i)
 			}
 		}
-		if q.waiting[i] == 0 && !isDone(d.Name) {
+		if q.waiting[i] == 0 {
 			q.free.push(i)
 		}
 	}
 	return q
+}
+
+// staleApprovals are the steps whose approval was of another plan or program
+// than the one that goes on now: they are asked for again before anything else
+// is done.
+func (x *execution) staleApprovals() []string {
+	var names []string
+	s := x.state()
+	for _, d := range x.desc.Steps {
+		if d.Kind != KindApproval {
+			continue
+		}
+		if a := &s.step(d.Name).forward; a.again || a.done && a.outcome == Succeeded && a.changes != s.changes {
+			names = append(names, d.Name)
+		}
+	}
+	return names
 }
 
 // next returns the first step, as listed, that is free to run.
@@ -171,15 +239,26 @@ func (x *execution) answer(step string) Answer {
 	return x.state().step(step).answer
 }
 
-// bound are the outputs of completed steps that the step may read.
-func (x *execution) bound(s Step) map[string]json.RawMessage {
+// bound are the outputs of completed steps that the step may read, and the
+// declarations of those that have one.
+func (x *execution) bound(s Step) (of map[string]json.RawMessage, typed map[string]string) {
 	x.journal.mu.Lock()
 	defer x.journal.mu.Unlock()
-	of := make(map[string]json.RawMessage, len(s.Binds)+len(s.Provides))
-	for _, name := range slices.Concat(s.Binds, s.Provides) {
-		if raw, ok := x.state().outputs[name]; ok {
-			of[name] = raw
+	state := x.state()
+	of = make(map[string]json.RawMessage, len(s.Binds)+len(s.Provides))
+	for _, list := range [][]string{s.Binds, s.Provides} {
+		for _, decl := range list {
+			name := nameOf(decl)
+			if raw, ok := state.outputs[name]; ok {
+				of[name] = raw
+			}
+			if decl, ok := state.typed[name]; ok {
+				if typed == nil {
+					typed = map[string]string{}
+				}
+				typed[name] = decl
+			}
 		}
 	}
-	return of
+	return of, typed
 }

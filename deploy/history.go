@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 )
 
@@ -16,6 +17,7 @@ type history struct {
 	order     []*runState // all, as they began
 	last      *runState   // nil before the first run
 	takeovers int         // records that began or continued a run
+	pruned    pruned      // the newest record of that kind
 }
 
 func newHistory() *history { return &history{ended: map[RunID]*runState{}} }
@@ -30,40 +32,53 @@ func (h *history) run(id RunID) *runState {
 
 // runState is a set, not a cursor: what is done, begun and undone.
 type runState struct {
+	of         *history
 	id         RunID
-	initiator  string
-	digest     string // of the plan that may go on
-	overridden bool   // somebody allowed the digest for whatever program continues next
+	firstSeq   uint64       // number of its first record
+	lastSeq    uint64       // of its last, once it has ended
+	by         []Controller // who started and who took the run on since
+	digest     string       // of the plan that may go on
+	acted      string       // of the plan that the last controller went by
+	changes    int          // how often plan or program were replaced by others
+	overridden bool         // somebody allowed the digest for whatever program continues next
 	executable string
 	plan       *Description
 	planSteps  int     // that the whole plan has, where it came in several records
 	change     *Change // of a plan that took the place of the recorded one
 	breakGlass string  // the same
 	started    time.Time
+	last       time.Time // of the last record
 	finished   time.Time // zero while the run can be continued
 	outcome    Outcome
 	err        string // of the finished run
 	undoing    bool
 	cause      string // why the run turned back
+	paused     *Pause
 	steps      map[string]*stepState
 	begun      []string // steps in the order of their first intent
 	done       []string // steps in the order of their completion
 	skipped    []string
 	outputs    map[string]json.RawMessage
+	typed      map[string]string // declarations of outputs, by name
 }
 
 // stepState is what happened to one step.
 type stepState struct {
 	forward, undo attemptState
-	// answer is what a person said about the attempt in flight.
+	// answer is what a person said about the attempt in flight, and said the
+	// last such decision.
 	answer Answer
+	said   *Decision
 }
 
 // attemptState is where one phase of a step stands.
 type attemptState struct {
 	attempts int
-	inFlight bool // the last intent has no outcome, or the attempt was interrupted
+	inFlight bool // the last intent has no outcome, or the attempt was interrupted or is held
+	held     bool // it was inconclusive, so only a person can say how to go on
 	done     bool
+	changes  int  // that the run had seen when it was done
+	again    bool // it was done, and is asked for again
 	outcome  Outcome
 	started  time.Time
 	duration time.Duration
@@ -94,13 +109,16 @@ var errOver = errors.New("the run is not the one in progress")
 // admits tells whether a record can follow the ones before it. Who appends
 // asks first, since what is in the log cannot be taken back.
 func (h *history) admits(r *record) error {
+	if r.Kind == recPruned {
+		return h.admitsPruned(r)
+	}
 	if r.Kind == recStarted {
 		switch {
 		case r.Plan == nil:
 			return fmt.Errorf("run %q starts without a plan", r.Run)
 		case h.last != nil && h.last.finished.IsZero():
 			return fmt.Errorf("run %q starts while run %q is unfinished: %w", r.Run, h.last.id, errOver)
-		case h.run(r.Run) != nil:
+		case h.run(r.Run) != nil, h.knew(r.Run):
 			return fmt.Errorf("run %q starts a second time: %w", r.Run, errOver)
 		}
 		return nil
@@ -125,17 +143,22 @@ func (h *history) apply(r *record) error {
 	if err := h.admits(r); err != nil {
 		return err
 	}
-	if r.Kind == recStarted {
+	switch r.Kind {
+	case recStarted:
 		h.begin(r)
+		return nil
+	case recPruned:
+		h.prune(r.Pruned)
 		return nil
 	}
 	s := h.last
+	s.last = r.Time
 	switch r.Kind {
 	case recPlan:
 		s.plan.Steps = append(s.plan.Steps, r.Plan.Steps...)
 	case recContinued:
 		h.takeovers++
-		s.executable, s.overridden = r.Executable, false
+		s.continued(r)
 		s.change, s.breakGlass = cmp.Or(r.Change, s.change), cmp.Or(r.BreakGlass, s.breakGlass)
 	case recIntent:
 		s.intent(r)
@@ -148,9 +171,9 @@ func (h *history) apply(r *record) error {
 	case recUndo:
 		s.undoing, s.cause = true, r.Error
 	case recDecided:
-		s.decided(r.Step, r.Decision)
+		s.decided(r)
 	case recFinished:
-		s.finished, s.outcome, s.err = r.Time, r.Outcome, r.Error
+		s.finished, s.outcome, s.err, s.lastSeq = r.Time, r.Outcome, r.Error, r.seq
 	default:
 		return fmt.Errorf("unknown kind %q: written by a newer version of this library", r.Kind)
 	}
@@ -163,10 +186,24 @@ func (h *history) begin(r *record) {
 	}
 	h.takeovers++
 	h.last = &runState{
-		id: r.Run, initiator: r.Initiator, digest: r.Digest, executable: r.Executable, plan: r.Plan, planSteps: r.PlanSteps,
-		started: r.Time, steps: map[string]*stepState{}, outputs: map[string]json.RawMessage{},
+		of: h, id: r.Run, firstSeq: r.seq, by: []Controller{controllerOf(r)}, digest: r.Digest, acted: r.Digest, executable: r.Executable,
+		plan: r.Plan, planSteps: r.PlanSteps, started: r.Time, last: r.Time,
+		steps: map[string]*stepState{}, outputs: map[string]json.RawMessage{}, typed: map[string]string{},
 	}
 	h.order = append(h.order, h.last)
+}
+
+// continued lets another controller act. One that brings no program has only
+// taken the run over; see [Runner.TakeOver].
+func (s *runState) continued(r *record) {
+	s.by = append(s.by, controllerOf(r))
+	if r.Executable == "" {
+		return
+	}
+	if r.Executable != s.executable || s.digest != s.acted {
+		s.changes++
+	}
+	s.executable, s.acted, s.overridden = r.Executable, s.digest, false
 }
 
 func (s *runState) intent(r *record) {
@@ -175,7 +212,11 @@ func (s *runState) intent(r *record) {
 		s.begun = append(s.begun, r.Step)
 	}
 	a := step.at(r.Phase)
-	a.attempts, a.inFlight, a.started = r.Attempt, true, r.Time
+	if a.done && r.Phase == PhaseForward { // an approval that is asked for again
+		a.done, a.again = false, true
+		s.done = slices.DeleteFunc(s.done, func(name string) bool { return name == r.Step })
+	}
+	a.attempts, a.inFlight, a.held, a.started = r.Attempt, true, false, r.Time
 	step.answer = ""
 }
 
@@ -183,22 +224,33 @@ func (s *runState) outcomeOf(r *record) {
 	step := s.step(r.Step)
 	step.answer = "" // it was about what is settled now
 	a := step.at(r.Phase)
-	a.inFlight = r.Outcome == Interrupted
+	a.held = r.Outcome == Held
+	a.inFlight = r.Outcome == Interrupted || a.held
 	a.outcome, a.duration, a.err, a.tail = r.Outcome, r.Duration, r.Error, r.Tail
 	if r.Outcome != Succeeded {
 		return
 	}
-	a.done = true
+	a.done, a.again, a.changes = true, false, s.changes
 	if r.Phase == PhaseForward {
 		s.done = append(s.done, r.Step)
-		maps.Copy(s.outputs, r.Outputs)
+		s.provide(r)
 	}
 }
 
-func (s *runState) decided(step string, d *Decision) {
+// provide takes the outputs of a completed step in.
+func (s *runState) provide(r *record) {
+	for name, raw := range r.Outputs {
+		s.outputs[name] = raw
+		delete(s.typed, name)
+	}
+	maps.Copy(s.typed, r.Typed)
+}
+
+func (s *runState) decided(r *record) {
+	step, d := r.Step, r.Decision
 	switch d.Answer {
 	case AnswerUndo:
-		s.undoing = true
+		s.undoing, s.paused = true, nil
 		if s.cause == "" {
 			s.cause = "undone by decision of " + d.By
 		}
@@ -211,7 +263,11 @@ func (s *runState) decided(step string, d *Decision) {
 		}
 		s.digest, s.overridden = d.Digest, true
 	case AnswerDone, AnswerRepeat:
-		s.step(step).answer = d.Answer
+		s.step(step).answer, s.step(step).said = d.Answer, d
+	case AnswerPause:
+		s.paused = &Pause{By: d.By, Comment: d.Comment, Since: r.Time}
+	case AnswerResume:
+		s.paused = nil
 	}
 }
 
@@ -221,7 +277,7 @@ func (d *Decision) known() error {
 		return errors.New("a decision has no content")
 	}
 	switch d.Answer {
-	case AnswerDone, AnswerRepeat, AnswerUndo, AnswerOverride:
+	case AnswerDone, AnswerRepeat, AnswerUndo, AnswerOverride, AnswerPause, AnswerResume:
 		return nil
 	}
 	return fmt.Errorf("unknown answer %q: written by a newer version of this library", d.Answer)

@@ -24,6 +24,7 @@ const (
 	recUndo      recordKind = "undo"      // the run turns back
 	recDecided   recordKind = "decided"   // a person answered
 	recFinished  recordKind = "finished"  // the run ended
+	recPruned    recordKind = "pruned"    // runs are about to be removed
 )
 
 // record is the body of a log record. Fields are only ever added.
@@ -43,6 +44,9 @@ type record struct {
 	// What a plan says that somebody allowed in place of the recorded one.
 	Change     *Change `json:"change,omitempty"`      // continued
 	BreakGlass string  `json:"break_glass,omitempty"` // continued
+	// Where the program ran that wrote it, and its process there.
+	Where string `json:"where,omitempty"` // started, continued
+	PID   int    `json:"pid,omitempty"`   // started, continued
 
 	Step     string                     `json:"step,omitempty"`
 	Host     string                     `json:"host,omitempty"`
@@ -53,8 +57,14 @@ type record struct {
 	Error    string                     `json:"error,omitempty"`    // outcome, undo, finished
 	Tail     string                     `json:"tail,omitempty"`     // outcome
 	Outputs  map[string]json.RawMessage `json:"outputs,omitempty"`  // outcome
+	// Typed are the declarations of those outputs that have one, by name.
+	Typed map[string]string `json:"typed,omitempty"` // outcome
 
 	Decision *Decision `json:"decision,omitempty"`
+
+	Pruned *pruned `json:"pruned,omitempty"`
+
+	seq uint64 // of the record, once it is in the log
 }
 
 // journal is one controller's view of a stream: a verified chain, and the
@@ -69,12 +79,22 @@ type journal struct {
 	chain   *hashlog.Chain
 	history *history
 	torn    uint64 // number of the torn record found at the end; 0 is none
+	broken  error  // why nothing more may be appended
 }
 
-// openJournal reads and verifies the whole stream.
+// openJournal reads and verifies the whole stream, again where somebody pruned
+// it meanwhile.
 func openJournal(ctx context.Context, log Log, stream, controller string) (*journal, error) {
-	j := &journal{log: log, stream: stream, controller: controller, chain: hashlog.NewChain(stream), history: newHistory()}
-	return j, j.sync(ctx)
+	for tries := 0; ; tries++ {
+		j := &journal{log: log, stream: stream, controller: controller, chain: hashlog.NewChain(stream), history: newHistory()}
+		err := j.sync(ctx)
+		if err == nil {
+			err = j.whole()
+		}
+		if !errors.Is(err, ErrPruned) || tries >= maxConflicts {
+			return j, err
+		}
+	}
 }
 
 // sync reads the records that this journal has not seen. It ends quietly at a
@@ -99,18 +119,53 @@ func (j *journal) sync(ctx context.Context) error {
 // take verifies the next line and lets the history know.
 func (j *journal) take(line []byte) error {
 	seq := j.chain.Head().Seq + 1
-	body, err := j.chain.Open(line)
+	body, err := j.chain.OpenPruned(line)
+	if missing := j.whole(); err != nil && missing != nil {
+		return missing // it comes first
+	}
 	if err != nil {
 		return &LogError{j.stream, seq, "verify", err}
 	}
 	var r record
+	seq = j.chain.Head().Seq
 	if err := json.Unmarshal(body, &r); err != nil {
-		return &LogError{j.stream, seq, "decode", err}
+		j.broken = &LogError{j.stream, seq, "decode", err}
+		return j.broken
 	}
-	if err := j.history.apply(&r); err != nil {
-		return &LogError{j.stream, seq, "follow", err}
+	return j.follow(&r, seq)
+}
+
+// follow lets the history know of the record that the chain has taken.
+func (j *journal) follow(r *record, seq uint64) error {
+	r.seq = seq
+	if j.precedes(r) {
+		return nil
 	}
-	return nil
+	var err error
+	if r.Kind == recPruned {
+		err = r.Pruned.check(j)
+	}
+	if err == nil {
+		err = j.history.apply(r)
+	}
+	if err != nil {
+		j.broken = &LogError{j.stream, seq, "follow", err}
+	}
+	return j.broken
+}
+
+// took lets the history know of a record that this journal has just appended.
+// Those of each attempt are taken as they are, which spares a long run half
+// its time; the others come back through JSON, as whoever reads the log sees
+// them.
+func (j *journal) took(r *record, line []byte, next hashlog.Head) error {
+	if r.Kind != recIntent && r.Kind != recOutcome {
+		return j.take(line)
+	}
+	if err := j.chain.Advance(next); err != nil {
+		return &LogError{j.stream, next.Seq, "append", err}
+	}
+	return j.follow(r, next.Seq)
 }
 
 // append makes r durable and lets the history know. It returns an error that
@@ -130,9 +185,12 @@ func (j *journal) appendWhile(ctx context.Context, r *record, holds func() bool)
 	ctx = context.WithoutCancel(ctx) // an outcome must be kept also when the run is cancelled
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	r.Time = time.Now().UTC()
+	r.Time = time.Now().UTC() // as JSON keeps it, without the monotonic clock
 	r.Controller = j.controller
 	for tries := 0; ; tries++ {
+		if j.broken != nil {
+			return j.broken
+		}
 		if holds != nil && !holds() {
 			return errStale
 		}
@@ -148,7 +206,7 @@ func (j *journal) appendWhile(ctx context.Context, r *record, holds func() bool)
 		}
 		err = j.log.Append(ctx, j.stream, next.Seq, line)
 		if err == nil {
-			return j.take(line)
+			return j.took(r, line, next)
 		}
 		mine, syncErr := j.resolve(ctx, next)
 		switch {
@@ -178,14 +236,23 @@ func (j *journal) resolve(ctx context.Context, want hashlog.Head) (mine bool, er
 			return false, &LogError{j.stream, j.chain.Head().Seq + 1, "read", err}
 		}
 		if err := j.take(line); err != nil {
-			return false, err
+			return false, j.lost(ctx, err)
 		}
 		if j.chain.Head() == want { // what r itself takes over does not count
 			mine, takeovers = true, j.history.takeovers
 		}
 	}
-	if j.history.takeovers != takeovers {
-		return false, &LogError{j.stream, j.chain.Head().Seq, "append after", fmt.Errorf("another controller has taken over: %w", ErrConflict)}
+	if err := j.whole(); err != nil {
+		return false, err
 	}
-	return mine, nil
+	return mine, j.taken(takeovers)
+}
+
+// taken reports that another controller has the run since the journal had seen
+// so many records of that kind. Nothing is appended from then on, by no step.
+func (j *journal) taken(seen int) error {
+	if j.history.takeovers != seen {
+		j.broken = &LogError{j.stream, j.chain.Head().Seq, "append after", fmt.Errorf("another controller has taken over: %w", ErrConflict)}
+	}
+	return j.broken
 }

@@ -20,6 +20,11 @@ var ErrConflict = errors.New("log sequence number is not the next one")
 // strength, so a run continues without it; the next Append takes its place.
 var ErrTorn = errors.New("last log record is torn")
 
+// ErrPruned reports records that were removed on purpose, see [Pruner]: from a
+// Read, that this happened while it read, and that it can be begun again; of a
+// run, that the log knows no more of it than that it ended.
+var ErrPruned = errors.New("records were removed from the beginning of the log")
+
 // MaxRecord is the size in bytes of the largest record a Log must accept.
 const MaxRecord = 1 << 20
 
@@ -70,7 +75,7 @@ func CheckRecord(rec []byte) error {
 // several processes. Package runlogtest proves one.
 type Log interface {
 	// Append adds rec as record number seq, counted from 1. It succeeds only
-	// if the stream holds exactly seq-1 records, and returns an error that
+	// if the last record is number seq-1, and returns an error that
 	// wraps [ErrConflict] otherwise. When it returns nil the record is
 	// durable. After any other error the record may or may not be there: the
 	// caller reads the stream again before it goes on; where ctx had ended,
@@ -79,8 +84,27 @@ type Log interface {
 	Append(ctx context.Context, stream string, seq uint64, rec []byte) error
 
 	// Read yields the records from number from (1 is the first) in order and
-	// stops at the first error. Where the stream ends in a torn record, the
+	// stops at the first error. Where that record was removed by a [Pruner],
+	// it begins with the first that is there. Where the stream ends in a torn record, the
 	// last pair is (nil, error wrapping [ErrTorn]). What it yields is
 	// durable. The caller may keep the records.
 	Read(ctx context.Context, stream string, from uint64) iter.Seq2[[]byte, error]
+}
+
+// Pruner is a [Log] that can remove the beginning of a stream. Numbers never
+// change and are never given again: what is removed leaves its numbers behind.
+// [Runner.Prune] says first, in the log itself, what will be removed; without
+// that a stream whose beginning is missing is not believed.
+type Pruner interface {
+	Log
+
+	// Prune removes the records with numbers lower than before; those that are
+	// gone already do not matter, so that it can be called again after a
+	// crash, and then removes what is left of them. Record number before must be there, so that the last record always
+	// stays; otherwise Prune removes nothing and returns an error. However it
+	// ends, what is there is the end of the stream without a gap. Others
+	// append meanwhile, and a Read under way yields the records that it would
+	// have yielded or ends with an error that wraps [ErrPruned]. Where ctx
+	// ended, the error wraps its cause.
+	Prune(ctx context.Context, stream string, before uint64) error
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"regexp"
-	"slices"
 	"strings"
 	"sync"
 
@@ -25,6 +24,7 @@ var ErrSecret = errors.New("holds a secret")
 type outputs struct {
 	mu       sync.Mutex
 	all      map[string]json.RawMessage // of completed steps
+	typed    map[string]string          // the declarations of those that have one
 	fresh    map[string]json.RawMessage // of the attempt that runs now
 	step     Step
 	redactor *secrets.Redactor
@@ -42,7 +42,8 @@ func (o *outputs) complete() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	var errs []error
-	for _, name := range o.step.Provides {
+	for _, decl := range o.step.Provides {
+		name := nameOf(decl)
 		if _, ok := o.fresh[name]; !ok {
 			errs = append(errs, fmt.Errorf("output %q is in Provides and was not provided", name))
 		}
@@ -54,10 +55,20 @@ func (o *outputs) complete() error {
 // Provides, to v as JSON. It refuses a v whose type or content holds a secret,
 // and one that is longer than [MaxOutput]. The output counts when the step
 // succeeds.
-func (c *Call) Provide(name string, v any) error {
+//
+// Provide and Bind are for actions that are told the name of an output and
+// nothing of its type, such as one that runs any script. A program that knows
+// the type uses an [Output], which alone may set what was declared by one.
+func (c *Call) Provide(name string, v any) error { return c.provide(name, name, v) }
+
+// provide sets the output that the step has declared so.
+func (c *Call) provide(name, decl string, v any) error {
 	o := c.outputs
-	if !slices.Contains(o.step.Provides, name) {
+	switch listed, ok := declares(o.step.Provides, name); {
+	case !ok:
 		return fmt.Errorf("output %q: step %q does not list it in Provides", name, c.Step)
+	case listed != decl:
+		return fmt.Errorf("output %q: step %q lists it in Provides as %q, and it is set as %q; use one Output for both", name, c.Step, listed, decl)
 	}
 	if path, found := findSecret(v); found {
 		return fmt.Errorf("output %q: %s %w; hand on the name of the secret instead", name, strings.TrimPrefix(name+path, "."), ErrSecret)
@@ -92,31 +103,47 @@ func (c *Call) Provide(name string, v any) error {
 const maxOutputs = 512 << 10
 
 // Bind reads an output that the step lists in Binds, or one of its own, into
-// the value that into points to. During Undo an output may be missing, since
-// its step may have failed before it was set; the error wraps [ErrNoOutput].
+// the value that into points to, whatever it was declared as; see Provide.
+// During Undo an output may be missing, since its step may have failed before
+// it was set; the error wraps [ErrNoOutput].
 func (c *Call) Bind(name string, into any) error {
-	o := c.outputs
-	own := slices.Contains(o.step.Provides, name)
-	if !own && !slices.Contains(o.step.Binds, name) {
-		return fmt.Errorf("output %q: step %q does not list it in Binds", name, c.Step)
+	raw, _, err := c.bound(name)
+	if err == nil {
+		err = json.Unmarshal(raw, into)
 	}
-	o.mu.Lock()
-	raw, ok := o.fresh[name]
-	if !ok {
-		raw, ok = o.all[name]
-	}
-	o.mu.Unlock()
-	if !ok {
-		return fmt.Errorf("output %q: %w", name, ErrNoOutput)
-	}
-	if err := json.Unmarshal(raw, into); err != nil {
+	if err != nil {
 		return fmt.Errorf("output %q: %w", name, err)
 	}
 	return nil
 }
 
+// bound returns an output, and the declaration by which it was set.
+func (c *Call) bound(name string) (raw json.RawMessage, decl string, err error) {
+	o := c.outputs
+	own, isOwn := declares(o.step.Provides, name)
+	if _, ok := declares(o.step.Binds, name); !ok && !isOwn {
+		return nil, "", fmt.Errorf("step %q does not list it in Binds", c.Step)
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if raw, ok := o.fresh[name]; ok {
+		if own == name {
+			own = ""
+		}
+		return raw, own, nil
+	}
+	if raw, ok := o.all[name]; ok {
+		return raw, o.typed[name], nil
+	}
+	return nil, "", ErrNoOutput
+}
+
 // ErrNoOutput reports an output that no completed step has set.
 var ErrNoOutput = errors.New("no completed step has set it")
+
+// ErrOutputVersion reports an output of another version than the one that is
+// read.
+var ErrOutputVersion = errors.New("output is of another version")
 
 var outputRef = regexp.MustCompile(`\$\{([A-Za-z0-9][A-Za-z0-9._-]*)\}`)
 

@@ -88,8 +88,9 @@ type Step struct {
 	// Needs names the steps that must be done before this one. Nil means the
 	// step before it in the plan; an empty slice that is not nil means none.
 	Needs []string
-	// Provides names the outputs that Do sets with [Call.Provide]; Binds
-	// those of other steps that it reads with [Call.Bind].
+	// Provides lists the outputs that Do sets, and Binds those of other steps
+	// that it reads: what [Output.Decl] returns, or the name alone where the
+	// type is not known when the plan is made; see [Call.Provide].
 	Provides, Binds []string
 	// When, if set, decides just before the step whether it runs. A step that
 	// is skipped counts as done for those that need it, sets no outputs, and
@@ -251,37 +252,6 @@ func (s Step) validateCrash(at string) []error {
 	}
 	if s.Retry.Max > 0 && s.InFlight != Repeat {
 		errs = append(errs, fmt.Errorf("%s: Retry needs InFlight repeat, since a failed attempt may have had an effect", at))
-	}
-	return errs
-}
-
-// validateBinds checks that each output has one provider, which is done
-// before its readers start.
-func (p Plan) validateBinds() []error {
-	var errs []error
-	index, provider := p.index(), map[string]int{}
-	for i, s := range p.Steps {
-		for _, name := range s.Provides {
-			if !nameRE.MatchString(name) {
-				errs = append(errs, fmt.Errorf("field Steps[%d] %q: Provides %q is not a name", i, s.Name, name))
-			}
-			if first, dup := provider[name]; dup {
-				errs = append(errs, fmt.Errorf("field Steps[%d] %q: Provides %q, which step %q provides already", i, s.Name, name, p.Steps[first].Name))
-				continue
-			}
-			provider[name] = i
-		}
-	}
-	for i, s := range p.Steps {
-		for _, name := range s.Binds {
-			from, ok := provider[name]
-			switch {
-			case !ok:
-				errs = append(errs, fmt.Errorf("field Steps[%d] %q: Binds %q, which no step provides", i, s.Name, name))
-			case from != i && !p.waitsFor(i, from, index):
-				errs = append(errs, fmt.Errorf("field Steps[%d] %q: Binds %q of step %q, which it does not need", i, s.Name, name, p.Steps[from].Name))
-			}
-		}
 	}
 	return errs
 }

@@ -43,11 +43,18 @@ type Report struct {
 	Environment string  `json:"environment"`
 	Outcome     Outcome `json:"outcome"`
 	// Reason is why the run did not succeed.
-	Reason     string `json:"reason,omitempty"`
-	Initiator  string `json:"initiator,omitempty"`
-	PlanDigest string `json:"plan_digest"`
+	Reason string `json:"reason,omitempty"`
+	// Initiator is who started the run. Controllers are the programs that ran
+	// it, the one that started it first, with who continued it and the digest
+	// of each executable.
+	Initiator   string       `json:"initiator,omitempty"`
+	Controllers []Controller `json:"controllers,omitempty"`
+	PlanDigest  string       `json:"plan_digest"`
 	// Change is what the plan releases.
 	Change *Change `json:"change,omitempty"`
+	// Approvals say who approved, as the steps of [KindApproval] have
+	// journalled it in an output of the shape of [Approved].
+	Approvals []Approval `json:"approvals,omitempty"`
 	// BreakGlass is why the run was allowed through a freeze.
 	BreakGlass string        `json:"break_glass,omitempty"`
 	Started    time.Time     `json:"started"`
@@ -58,6 +65,11 @@ type Report struct {
 	Steps     []StepReport `json:"steps"`
 	// Outputs are the outputs of the completed steps, as JSON.
 	Outputs map[string]json.RawMessage `json:"outputs,omitempty"`
+	// Typed are the declarations of those that have one; see [Output].
+	Typed map[string]string `json:"typed,omitempty"`
+	// Pruned tells of earlier runs that the log no longer has; nil where it
+	// has all.
+	Pruned *Pruned `json:"pruned,omitempty"`
 	// Head is the number and the digest of the last record that the log had
 	// when the report was made, as a signed note where the Runner has a
 	// Signer. Kept elsewhere, it lets [Runner.Verify] find records that were
@@ -100,9 +112,9 @@ type AvailabilityReport struct {
 func (s *runState) report(d Description, head string) *Report {
 	r := &Report{
 		Run: s.id, Service: d.Service, Environment: d.Environment,
-		Outcome: s.outcome, Reason: s.err, Initiator: s.initiator, PlanDigest: s.digest,
+		Outcome: s.outcome, Reason: s.err, Initiator: s.by[0].Initiator, Controllers: s.by, PlanDigest: s.digest,
 		Change: cmp.Or(s.change, d.Change), BreakGlass: cmp.Or(s.breakGlass, d.BreakGlass),
-		Started: s.started, Outputs: s.outputs, Head: head,
+		Approvals: approvalsIn(d, s.outputs), Started: s.started, Outputs: s.outputs, Typed: s.typed, Pruned: s.of.gone(), Head: head,
 	}
 	if !s.finished.IsZero() {
 		r.Duration = s.finished.Sub(s.started)
@@ -127,7 +139,7 @@ func (a *attemptState) report(name string, kind Kind, phase Phase) StepReport {
 		Step: name, Host: localHost, Kind: kind, Phase: phase, Outcome: a.outcome, Attempts: a.attempts,
 		Started: a.started, Duration: a.duration, Error: a.err, Tail: a.tail,
 	}
-	if a.inFlight {
+	if a.inFlight && !a.held {
 		r.Outcome = Interrupted
 	}
 	return r
@@ -138,6 +150,7 @@ func (a *attemptState) report(name string, kind Kind, phase Phase) StepReport {
 func (r *Report) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s in %s, run %s: %s after %s\n", r.Service, r.Environment, r.Run, r.Outcome, r.Duration.Round(time.Millisecond))
+	r.writePeople(&b)
 	for _, s := range r.Steps {
 		name := s.Step
 		if s.Phase == PhaseUndo {
@@ -148,6 +161,9 @@ func (r *Report) String() string {
 			fmt.Fprintf(&b, "  %d attempts", s.Attempts)
 		}
 		b.WriteByte('\n')
+		if s.Outcome != Succeeded && s.Outcome != Skipped {
+			writeTail(&b, s.Tail)
+		}
 	}
 	if a := r.Availability; a != nil {
 		fmt.Fprintf(&b, "  %d of %d probes failed\n", a.Failed, a.Requests)
@@ -156,4 +172,40 @@ func (r *Report) String() string {
 		fmt.Fprintf(&b, "  because: %s\n", r.Reason)
 	}
 	return b.String()
+}
+
+// writePeople says what was released, by whom, and with whose approval.
+func (r *Report) writePeople(b *strings.Builder) {
+	if c := r.Change; c != nil {
+		fmt.Fprintf(b, "  commit %s, artefact %s\n", orUnknown(c.Commit), orUnknown(c.Artefact))
+	}
+	for i, c := range r.Controllers {
+		verb := "continued"
+		switch {
+		case i == 0:
+			verb = "started"
+		case c.Executable == "":
+			verb = "taken over"
+		}
+		fmt.Fprintf(b, "  %s by %s\n", verb, c)
+	}
+	for _, a := range r.Approvals {
+		fmt.Fprintf(b, "  approved by %s\n", a)
+	}
+	if r.BreakGlass != "" {
+		fmt.Fprintf(b, "  broke the glass: %s\n", r.BreakGlass)
+	}
+}
+
+// shownTail is how many lines of the output of a step that did not succeed
+// String shows.
+const shownTail = 10
+
+func writeTail(b *strings.Builder, tail string) {
+	lines := strings.Split(strings.TrimRight(tail, "\n"), "\n")
+	for _, line := range lines[max(0, len(lines)-shownTail):] {
+		if line != "" {
+			fmt.Fprintf(b, "    | %s\n", line)
+		}
+	}
 }

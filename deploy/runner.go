@@ -57,6 +57,13 @@ type Options struct {
 	// Signer signs the heads; nil leaves them unsigned. The heads that an
 	// Anchor gives back must then be signed by it.
 	Signer *SigningKey
+	// Poll is how often a run looks into the log for decisions of others while
+	// its steps run, which costs a Read each time; see [Runner.Decide]. Zero is
+	// 5 seconds; negative is only before each step.
+	Poll time.Duration
+	// Where tells people where this program runs, such as the address of a CI
+	// job; empty is the name of the machine. It enters the log.
+	Where string
 	// Marker begins the value of [MarkerVar] in every process of a run; "/"
 	// and the run's id follow. Empty is the service and the environment. A
 	// program whose runs can be confused with another's on the same host sets
@@ -120,14 +127,14 @@ func New(log Log, opts *Options) (*Runner, error) {
 // When a step fails, every step that was begun is undone, and the error is the
 // failed step's [*StepError], joined with those of undos that failed. Other
 // errors leave the run to be continued: [ErrHeld], [ErrPlanChanged],
-// [ErrUnfinished] (of another run), [ErrFrozen] (nothing has begun), a [*LogError], or the cause of ctx's end,
+// [ErrUnfinished] (of another run), [ErrFrozen] (nothing has begun), [ErrPruned] (the run ended long ago), a [*LogError], or the cause of ctx's end,
 // which stops what runs at once. [Options.Stop] is the gentle way to end a run.
 // An error that wraps [ErrAnchor] says nothing about the run. A [*PlanError]
 // means that nothing ran. The report is nil only if no record
 // of the run exists.
 func (r *Runner) Run(ctx context.Context, id RunID, p Plan) (*Report, error) {
 	if !serviceRE.MatchString(string(id)) {
-		return nil, fmt.Errorf("run id %q is not made of lower-case letters, digits, \".\", \"_\" and \"-\"", id)
+		return nil, fmt.Errorf("%s: run id %q is not made of lower-case letters, digits, \".\", \"_\" and \"-\"", p.Ref(""), id)
 	}
 	if err := p.Validate(); err != nil && !r.wasValid(ctx, id, p) {
 		return nil, err
@@ -153,7 +160,8 @@ func (r *Runner) wasValid(ctx context.Context, id RunID, p Plan) bool {
 }
 
 // Report returns what the log knows of a run, and changes nothing. A run that
-// has not ended has the outcome [Interrupted]. The error wraps
+// has not ended has the outcome [Interrupted], or [Held] where a step was
+// inconclusive and nobody has answered. The error wraps
 // [fs.ErrNotExist] when the log has no such run.
 func (r *Runner) Report(ctx context.Context, ref Ref) (*Report, error) {
 	j, s, err := r.find(ctx, ref)
@@ -167,7 +175,7 @@ func (r *Runner) Report(ctx context.Context, ref Ref) (*Report, error) {
 func (r *Runner) standing(j *journal, s *runState) *Report {
 	rep := s.report(*s.plan, r.head(j))
 	if !rep.Outcome.Ended() {
-		rep.Outcome, rep.Reason = Interrupted, s.cause
+		rep.Outcome, rep.Reason = s.waits(), s.cause
 	}
 	return rep
 }
@@ -202,8 +210,11 @@ func (r *Runner) find(ctx context.Context, ref Ref) (*journal, *runState, error)
 
 func (j *journal) find(ref Ref) (*runState, error) {
 	s := j.history.run(ref.Run)
+	if s == nil && j.history.knew(ref.Run) {
+		return nil, fmt.Errorf("%s: the run ended and is gone: %w: %w", ref, ErrPruned, fs.ErrNotExist)
+	}
 	if s == nil {
-		return nil, fmt.Errorf("run %s of %s: %w", ref.Run, ref.stream(), fs.ErrNotExist)
+		return nil, fmt.Errorf("%s: the log has no such run: %w", ref, fs.ErrNotExist)
 	}
 	return s, nil
 }
@@ -240,6 +251,9 @@ func (r *Runner) open(ctx context.Context, id RunID, p Plan) (*execution, error)
 		return nil, err
 	}
 	x := &execution{Runner: r, id: id, plan: p, desc: desc, exe: exe, journal: j}
+	if j.history.knew(id) {
+		return nil, fmt.Errorf("%s run %s: the run ended and is gone: %w; choose another id", x.name(), id, ErrPruned)
+	}
 	if last := j.history.last; last != nil && last.id != id && last.finished.IsZero() && j.history.run(id) == nil {
 		return nil, &UnfinishedError{Plan: x.name(), Run: last.id}
 	}

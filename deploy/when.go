@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -31,7 +30,10 @@ func (w When) String() string {
 }
 
 func (w *When) validate(s Step) error {
-	if w != nil && !slices.Contains(s.Binds, w.Output) {
+	if w == nil {
+		return nil
+	}
+	if _, ok := declares(s.Binds, w.Output); !ok {
 		return fmt.Errorf("When reads output %q, which Binds does not list", w.Output)
 	}
 	return nil
@@ -51,12 +53,15 @@ func (w *When) holds(outputs map[string]json.RawMessage) bool {
 // skip leaves the step out if its condition does not hold, and makes that
 // durable: what is skipped once stays so.
 func (x *execution) skip(ctx context.Context, s Step) (skipped bool, err error) {
-	if s.When == nil || x.attemptState(s.Name, PhaseForward).attempts > 0 || s.When.holds(x.bound(s)) {
+	if s.When == nil || x.attemptState(s.Name, PhaseForward).attempts > 0 {
+		return false, nil
+	}
+	if outputs, _ := x.bound(s); s.When.holds(outputs) {
 		return false, nil
 	}
 	rec := &record{Kind: recSkipped, Run: x.id, Step: s.Name, Host: localHost}
 	if err := x.journal.appendWhile(ctx, rec, x.goesForward); err != nil {
-		return true, err
+		return true, x.stale(err)
 	}
 	x.events.send(StepFinished{
 		Run: x.id, Step: s.Name, Host: localHost, Kind: s.Kind, Phase: PhaseForward, Outcome: Skipped, Time: time.Now(),

@@ -203,7 +203,7 @@ func (d *Desk) record(ctx context.Context, about Subject, v Vote, make func(Vote
 		if e.closed != "" {
 			return nil, fmt.Errorf("%w: it is %s", ErrClosed, e.closed)
 		}
-		if err := e.admit(v, e.votes); err != nil {
+		if err := e.admit(v); err != nil {
 			return nil, err
 		}
 		return make(v)

@@ -2,13 +2,12 @@
 // by name, never whoever started it, until a deadline.
 //
 //	desk, err := approval.New(log, deploy.SigningKey{Name: "release-desk", Key: key}, nil)
-//	runner, err := deploy.New(log, &deploy.Options{Initiator: "ada@example.com"})
-//	var plan deploy.Plan
-//	gate, err := desk.Gate(runner, approval.Policy{
+//	gate, err := desk.Gate(approval.Policy{
 //		Quorums: []approval.Quorum{{Role: "ops", N: 2}, {Role: "qa"}},
 //		Outputs: []string{"artefact"},
-//	}, &approval.GateOptions{Plan: func() (deploy.Description, error) { return plan.Describe() }})
+//	})
 //	plan.Steps = []deploy.Step{build, gate.Step("approve"), release}
+//	runner, err := deploy.New(log, &deploy.Options{Initiator: "ada@example.com"})
 //	page, err := desk.Handler([]deploy.Ref{{Service: "api", Environment: "prod"}}, whoIsSignedIn)
 //	report, err := runner.Run(ctx, "2026-11-24.1", plan)
 //
@@ -19,19 +18,24 @@
 //
 // # What is approved
 //
-// A [Request] holds the digest of the plan, the run, the step, the service and
-// environment, who started the run, the policy, the outputs that the policy
-// names as the log of the run has them, and the deadline. A vote names the
-// digest of all that, so none counts for another plan, run or artefact. What
-// people are shown is the plan that has the digest, or only the digest.
+// A [Request] holds the digests of the plan and of the program that runs it, the
+// run, the step, the service and environment, who started the run, the policy,
+// the outputs that the policy names as the log of the run has them, and the
+// deadline. A vote names the digest of all that, so none counts for another
+// plan, program, run or artefact: where a decision lets the run go on by another
+// plan or build ([deploy.AnswerOverride]), people are asked anew, also where
+// they had let it pass. What they are shown is the plan that has the digest, or
+// only the digest where it is too long to be kept.
 //
 // # Who counts
 //
 // Each person fills one seat, whatever roles they have and however their name
 // is spelt: case and spaces do not count, of "Ada <ada@example.com>" the
 // address does, and what is not ASCII is refused, since it may look like
-// something else. Who started the run ([deploy.Options.Initiator]) cannot
-// approve it; they may refuse, which calls it off. One refusal settles a
+// something else. Who started the run ([deploy.Options.Initiator]) or continued
+// it cannot approve it; they may refuse, which calls it off. What somebody
+// approved who continues the run before it passes counts no more from then on.
+// One refusal settles a
 // request, also by somebody who approved before, as long as the gate has not
 // let the run pass. The gate writes that it does before it passes, at a place
 // in the log before which no refusal stands: a refusal that was taken is heard.
@@ -43,9 +47,9 @@
 // everybody has approved: start another run. A restart does not move the
 // deadline, and finds the votes that came in meanwhile. A request of another
 // run of the service in the environment supersedes it, and so does one of the
-// same step, which asks anew where the plan of its run was overridden. Clocks are those of the
-// programs that take part, so they must agree to within what a deadline may be
-// late.
+// same step, which asks anew where the plan or the program of its run was
+// overridden. Clocks are those of the programs that take part, so they must
+// agree to within what a deadline may be late.
 //
 // # Ways to vote
 //
@@ -58,8 +62,9 @@
 //
 // # Who approved
 //
-// The step provides [Passed], as the output "approved_by" unless the policy
-// says otherwise: it is in the log of the run and in [deploy.Report.Outputs].
+// The step provides a [deploy.Approved], as the output "approved_by" unless the
+// policy says otherwise: it is in the log of the run, and makes
+// [deploy.Report.Approvals].
 //
 // # What is stored
 //
@@ -93,10 +98,10 @@
 //
 // Requests are kept in a log beside that of the run and not in it, since people
 // vote through programs that hold no run, and the engine's records are the
-// engine's; who approved comes back into the run's log as an output. The gate
-// asks a [Runs] for the digest of the plan and the initiator, because a
-// [deploy.Call] has neither. A desk reads its stream from the beginning once,
-// and then only what was added.
+// engine's; who approved comes back into the run's log as an output. Who
+// continues a run is a record of its own and no part of the request, so that
+// the votes of others outlive a restart by somebody else. A desk reads its
+// stream from the beginning once, and then only what was added.
 //
 // Everything here is safe for concurrent use, has no goroutine of its own, and
 // uses the standard library only.

@@ -15,8 +15,8 @@ var (
 	ErrExpired = errors.New("the deadline of the request is reached")
 	// ErrClosed: the request is settled, or another run has taken its place.
 	ErrClosed = errors.New("the request is not open any more")
-	// ErrSelf: who started the run wants to approve it.
-	ErrSelf = errors.New("whoever starts a run does not approve it; ask somebody else")
+	// ErrSelf: who started or continued the run wants to approve it.
+	ErrSelf = errors.New("whoever starts or continues a run does not approve it; ask somebody else")
 	// ErrRole: the policy has no seat for this person.
 	ErrRole = errors.New("the policy has no seat for this person; somebody with the role or name that it asks for must vote")
 	// ErrVoted: the person has said the same before.

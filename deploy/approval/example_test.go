@@ -49,7 +49,7 @@ func ExampleNew() {
 		fmt.Println(err)
 		return
 	}
-	gate, err := desk.Gate(runner, approval.Policy{Quorums: []approval.Quorum{{N: 2, Role: "ops"}}}, nil)
+	gate, err := desk.Gate(approval.Policy{Quorums: []approval.Quorum{{N: 2, Role: "ops"}}})
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -1,6 +1,7 @@
 package approval_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
@@ -135,19 +136,18 @@ func no(who approval.Identity, why string) approval.Ballot {
 
 // company is a program that releases.
 type company struct {
-	t         *testing.T
-	log       deploy.Log
-	env       envconfig.Environment
-	service   string
-	desk      *approval.Desk
-	runner    *deploy.Runner
-	policy    approval.Policy
-	artefact  string // an output of the step before the gate
-	note      string // part of the plan
-	initiator string
-	// withoutPlan gives the gate no plan to show.
-	withoutPlan bool
-	more        []deploy.Step // at the end of the plan
+	t          *testing.T
+	log        deploy.Log
+	env        envconfig.Environment
+	service    string
+	desk       *approval.Desk
+	runner     *deploy.Runner
+	policy     approval.Policy
+	artefact   string // an output of the step before the gate
+	note       string // part of the plan
+	initiator  string
+	executable string
+	more       []deploy.Step // at the end of the plan
 
 	released atomic.Int32
 	opened   chan struct{} // closed when the gate says that it waits
@@ -184,15 +184,11 @@ func (s *ship) Run(context.Context, *deploy.Call) error { s.n.Add(1); return nil
 
 func (co *company) plan() deploy.Plan {
 	p := deploy.Plan{Service: co.service, Env: co.env}
-	opts := &approval.GateOptions{Plan: func() (deploy.Description, error) { return p.Describe() }}
-	if co.withoutPlan {
-		opts = nil
-	}
 	var err error
 	co.opened, co.once = make(chan struct{}), &sync.Once{}
 	once, opened := co.once, co.opened
 	co.runner, err = deploy.New(co.log, &deploy.Options{
-		Initiator: co.initiator, Executable: "sha256:test",
+		Initiator: co.initiator, Executable: cmp.Or(co.executable, "sha256:test"),
 		Handle: func(e deploy.Event) {
 			if o, ok := e.(deploy.StepOutput); ok && strings.Contains(o.Line, "waits until") {
 				once.Do(func() { close(opened) })
@@ -200,7 +196,7 @@ func (co *company) plan() deploy.Plan {
 		},
 	})
 	require.NoError(co.t, err)
-	gate, err := co.desk.Gate(co.runner, co.policy, opts)
+	gate, err := co.desk.Gate(co.policy)
 	require.NoError(co.t, err)
 	p.Steps = []deploy.Step{
 		{Name: "build", Provides: []string{"digest"}, InFlight: deploy.Repeat, Do: &build{co.note, co.artefact}},
@@ -273,9 +269,9 @@ func (co *company) vote(r approval.Request, b approval.Ballot) error {
 }
 
 // passed is the output of the gate.
-func passed(t *testing.T, rep *deploy.Report) approval.Passed {
+func passed(t *testing.T, rep *deploy.Report) deploy.Approved {
 	t.Helper()
-	var p approval.Passed
+	var p deploy.Approved
 	require.NoError(t, json.Unmarshal(rep.Outputs["approved_by"], &p))
 	return p
 }
@@ -286,7 +282,7 @@ func (co *company) outcome(id deploy.RunID) ended {
 	return <-co.start(co.t.Context(), id)
 }
 
-func ids(p approval.Passed) []string {
+func ids(p deploy.Approved) []string {
 	var list []string
 	for _, a := range p.By {
 		list = append(list, fmt.Sprintf("%s as %s", a.ID, a.Role))

@@ -111,7 +111,7 @@ func TestARecordOfANewerVersionStopsTheRun(t *testing.T) {
 	co := newCompany(t, log, nil)
 	co.leave("r1")
 	statement := `{"v":2}`
-	for _, kind := range []string{"opened", "voted", "closed", "of tomorrow"} {
+	for _, kind := range []string{"opened", "voted", "joined", "closed", "of tomorrow"} {
 		other := &memory{streams: map[string][][]byte{co.stream(): log.streams[co.stream()]}}
 		forge(t, other, co.stream(), map[string]any{
 			"kind": kind, "statement": json.RawMessage(statement), "key": "desk",
@@ -124,4 +124,44 @@ func TestARecordOfANewerVersionStopsTheRun(t *testing.T) {
 			}
 		}
 	}
+}
+
+// The stream of a run that somebody else continued, and who had approved it.
+func TestWhatTellsWhoContinuedIsReadable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		file := filepath.Join("testdata", "v1-continued.jsonl")
+		if *update {
+			log := newMemory()
+			co := newCompany(t, log, approvers())
+			r := co.leave("r1")
+			require.NoError(t, co.vote(r, yes(ben)))
+			require.NoError(t, co.vote(r, yes(cleo)))
+			co.initiator = ben.ID
+			co.leave("r1")
+			lines := strings.Join(toStrings(log.streams[co.stream()]), "\n")
+			require.NoError(t, os.WriteFile(file, []byte(lines+"\n"), 0o644))
+		}
+		raw, err := os.ReadFile(file)
+		require.NoError(t, err)
+		log := newMemory()
+		for i, line := range strings.Split(strings.TrimSpace(string(raw)), "\n") {
+			require.NoError(t, log.Append(t.Context(), "approvals/stg/api", uint64(i+1), []byte(line)))
+		}
+		co := newCompany(t, log, approvers())
+		r := co.request("r1")
+		require.Equal(t, "sha256:test", r.Executable)
+		s, err := co.desk.Request(t.Context(), co.ref(), r.Digest())
+		require.NoError(t, err)
+		require.Equal(t, []string{ada.ID, ben.ID}, s.Initiators)
+		require.Len(t, s.Votes, 1)
+		require.Equal(t, cleo.ID, s.Votes[0].By.ID)
+		require.Equal(t, approval.Waiting, s.State)
+	})
+}
+
+func toStrings(lines [][]byte) (all []string) {
+	for _, line := range lines {
+		all = append(all, string(line))
+	}
+	return all
 }

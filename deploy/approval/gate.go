@@ -12,52 +12,32 @@ import (
 	"github.com/masaruk/devops/secrets"
 )
 
-// Runs tells about the run that a gate belongs to: the digest of its plan and
-// who started it. [*deploy.Runner] does.
-type Runs interface {
-	Report(ctx context.Context, ref deploy.Ref) (*deploy.Report, error)
-}
-
-// GateOptions configure a [Gate]. The zero value is the default.
-type GateOptions struct {
-	// Plan returns the description of the plan that the gate is part of, so
-	// that people see what they approve; it is called when the request is
-	// opened, and one that has not the digest of the run's plan is refused.
-	// Nil shows the digest only.
-	Plan func() (deploy.Description, error)
-}
-
 // Gate is an action that waits until a run is approved. It has no effect, so
 // its step is repeated when the program died in it; see [Gate.Step].
 type Gate struct {
 	desk   *Desk
-	runs   Runs
 	policy Policy
-	opts   GateOptions
 }
 
-// Gate returns an action that opens a request at the desk and waits. Runs is
-// the Runner that will run it. Nil options mean the defaults.
-func (d *Desk) Gate(runs Runs, p Policy, opts *GateOptions) (*Gate, error) {
-	if runs == nil {
-		return nil, errors.New("approval.Gate: runs is nil")
-	}
+// Gate returns an action that opens a request at the desk and waits.
+func (d *Desk) Gate(p Policy) (*Gate, error) {
 	if err := p.Validate(); err != nil {
 		return nil, fmt.Errorf("approval.Gate: %w", err)
 	}
-	g := &Gate{desk: d, runs: runs, policy: p.withDefaults()}
-	if opts != nil {
-		g.opts = *opts
-	}
-	return g, nil
+	return &Gate{desk: d, policy: p.withDefaults()}, nil
 }
 
 // Step returns a step of that name that waits at the gate.
 func (g *Gate) Step(name string) deploy.Step {
 	return deploy.Step{
 		Name: name, Kind: deploy.KindApproval, Do: g, InFlight: deploy.Repeat,
-		Binds: g.policy.Outputs, Provides: []string{g.policy.Provides},
+		Binds: g.policy.Outputs, Provides: []string{g.approved().Decl()},
 	}
+}
+
+// approved is the output of the step.
+func (g *Gate) approved() deploy.Output[deploy.Approved] {
+	return deploy.Output[deploy.Approved]{Name: g.policy.Provides, Version: version}
 }
 
 // spec is the policy, and the keys by which it is judged.
@@ -81,19 +61,22 @@ func (g *Gate) Preview() []string {
 }
 
 // Run opens the request, or finds the one that is open, and waits. It returns
-// nil and provides [Passed] when the policy is met, and an [*Error] that wraps
+// nil and provides [deploy.Approved] when the policy is met, and an [*Error] that wraps
 // [ErrRefused], [ErrExpired] or [ErrClosed] when it can be met no more.
 func (g *Gate) Run(ctx context.Context, c *deploy.Call) error {
 	about := Subject{Service: c.Service, Environment: c.Environment, Run: c.Run, Step: c.Step}
 	if c.Phase != deploy.PhaseForward {
 		return about.wrap("open", errors.New("an approval is the Do of a step, not its Undo"))
 	}
-	want, err := g.request(ctx, c, about)
+	want, err := g.request(c, about)
 	if err != nil {
 		return about.wrap("open", err)
 	}
 	l := g.desk.ledger(c.Service, c.Environment)
 	digest, err := g.open(ctx, l, want)
+	if err == nil {
+		err = g.join(ctx, l, digest, c.Initiators)
+	}
 	if err != nil {
 		return about.wrap("open", err)
 	}
@@ -104,16 +87,12 @@ func (g *Gate) Run(ctx context.Context, c *deploy.Call) error {
 	return about.wrap("wait", err)
 }
 
-// request makes what is to be asked, but for its times and the plan.
-func (g *Gate) request(ctx context.Context, c *deploy.Call, about Subject) (Request, error) {
-	rep, err := g.runs.Report(ctx, deploy.Ref{Service: c.Service, Environment: c.Environment, Run: c.Run})
-	if err != nil {
-		return Request{}, err
-	}
-	about.PlanDigest, about.Initiator = rep.PlanDigest, rep.Initiator
-	if !g.policy.AllowSelf {
-		if _, err := canonical(about.Initiator); err != nil || strings.Contains(about.Initiator, secrets.Placeholder) {
-			return Request{}, fmt.Errorf("who started the run is %q, so nobody can tell whether they approve it themselves: set deploy.Options.Initiator to an account name or e-mail address, or AllowSelf", about.Initiator)
+// request makes what is to be asked, but for its times.
+func (g *Gate) request(c *deploy.Call, about Subject) (Request, error) {
+	about.PlanDigest, about.Executable, about.Initiator = c.PlanDigest, c.Executable, c.Initiators[0]
+	for _, who := range c.Initiators {
+		if _, err := canonical(who); !g.policy.AllowSelf && (err != nil || strings.Contains(who, secrets.Placeholder)) {
+			return Request{}, fmt.Errorf("who started or continued the run is %q, so nobody can tell whether they approve it themselves: set deploy.Options.Initiator to an account name or e-mail address, or AllowSelf", who)
 		}
 	}
 	about.Outputs = map[string]json.RawMessage{}
@@ -124,22 +103,12 @@ func (g *Gate) request(ctx context.Context, c *deploy.Call, about Subject) (Requ
 		}
 		about.Outputs[name] = raw
 	}
-	return Request{Version: version, Subject: about, Policy: g.policy}, nil
+	return Request{Version: version, Subject: about, Policy: g.policy, Plan: c.Plan}, nil
 }
 
 // open returns the digest of the request that was opened for this before, or
 // of a new one.
 func (g *Gate) open(ctx context.Context, l *ledger, want Request) (digest string, err error) {
-	if g.opts.Plan != nil {
-		d, err := g.opts.Plan()
-		if err != nil {
-			return "", err
-		}
-		if got := d.Digest(); got != want.PlanDigest {
-			return "", fmt.Errorf("the plan that would be shown has the digest %s, and the run's has %s: give the gate the plan that it is part of", got, want.PlanDigest)
-		}
-		want.Plan = &d
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	ask := func() (*record, error) {
@@ -160,6 +129,29 @@ func (g *Gate) open(ctx context.Context, l *ledger, want Request) (digest string
 		err = l.append(ctx, ask)
 	}
 	return digest, err
+}
+
+// join puts into the log who continued the run: from there on they are among
+// those who cannot approve it, and an approval that they gave counts no more.
+func (g *Gate) join(ctx context.Context, l *ledger, digest string, initiators []string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.append(ctx, func() (*record, error) {
+		e := l.find(digest)
+		if e == nil || e.closed != "" {
+			return nil, nil // wait says so
+		}
+		var by []string
+		for _, who := range initiators {
+			if _, err := canonical(who); err == nil && !e.isInitiator(who) {
+				by = append(by, who)
+			}
+		}
+		if len(by) == 0 {
+			return nil, nil
+		}
+		return g.desk.sign(recJoined, joining{version, digest, by, time.Now().UTC()})
+	})
 }
 
 // maxFailures is how many times in a row the log may fail while the gate
@@ -186,7 +178,7 @@ func (g *Gate) wait(ctx context.Context, c *deploy.Call, l *ledger, digest strin
 			for _, a := range by {
 				c.Printf("approved by %s", Identity{ID: a.ID, Name: a.Name})
 			}
-			return c.Provide(g.policy.Provides, Passed{Request: digest, By: by})
+			return g.approved().Provide(c, deploy.Approved{Request: digest, By: by})
 		case s.State != Waiting:
 			return s.err()
 		default:
@@ -218,7 +210,7 @@ func pause(ctx context.Context, changed <-chan struct{}, d time.Duration) {
 // settle counts, and closes the request where that decides it: a vote that
 // comes later in the log is refused, so whoever gave one that was taken can
 // rely on it.
-func (g *Gate) settle(ctx context.Context, l *ledger, digest string) (s *Status, by []Approval, err error) {
+func (g *Gate) settle(ctx context.Context, l *ledger, digest string) (s *Status, by []deploy.Approval, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	err = l.append(ctx, func() (*record, error) {

@@ -2,11 +2,13 @@ package approval_test
 
 import (
 	"context"
+	"crypto/ed25519"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -387,31 +389,13 @@ func TestAPlanThatIsOverriddenIsApprovedAnew(t *testing.T) {
 	require.NoError(t, co.outcome("r1").err)
 }
 
-func TestTheGateShowsThePlanThatRunsOrNone(t *testing.T) {
-	log := newMemory()
-	co := newCompany(t, log, nil)
-	runner, err := deploy.New(log, &deploy.Options{Initiator: "ada@example.com", Executable: "sha256:test"})
-	require.NoError(t, err)
-	wrong := co.plan()
-	gate, err := co.desk.Gate(runner, approval.Policy{Quorums: []approval.Quorum{{}}}, &approval.GateOptions{Plan: wrong.Describe})
-	require.NoError(t, err)
-	_, err = runner.Run(t.Context(), "r1", deploy.Plan{Service: "api", Env: co.env, Steps: []deploy.Step{gate.Step("approve")}})
-	require.ErrorContains(t, err, "give the gate the plan that it is part of")
-	require.Empty(t, bodies(t, log, co.stream(), "opened"))
-
-	co.withoutPlan = true
-	r := co.leave("r2")
-	require.Nil(t, r.Plan)
-	require.Contains(t, r.String(), r.PlanDigest)
-}
-
 func TestAGateUndoesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // where it would wait, a day is over at once
 		log := newMemory()
 		desk := newCompany(t, log, nil).desk
 		runner, err := deploy.New(log, &deploy.Options{Initiator: ada.ID, Executable: "sha256:test"})
 		require.NoError(t, err)
-		gate, err := desk.Gate(runner, approval.Policy{Quorums: []approval.Quorum{{}}}, nil)
+		gate, err := desk.Gate(approval.Policy{Quorums: []approval.Quorum{{}}})
 		require.NoError(t, err)
 		_, err = runner.Run(t.Context(), "r1", deploy.Plan{Service: "api", Env: envconfig.Staging(), Steps: []deploy.Step{
 			{Name: "do", InFlight: deploy.Repeat, Do: &says{}, Undo: gate},
@@ -541,4 +525,142 @@ func TestTheSpecHoldsWhatDecidesAndThePreviewAsksNobody(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, fmt.Sprint(lines), "wait at most 24h0m0s for the approval of 1 of role ops and 1 of role qa")
 	require.Empty(t, bodies(t, co.log, co.stream(), "opened"))
+}
+
+// ben continues the run that ada started: he cannot approve it either, and what
+// he approved before counts no more. The votes of others outlive him.
+func TestWhoeverContinuesARunDoesNotApproveIt(t *testing.T) {
+	log := newMemory()
+	co := newCompany(t, log, nil)
+	co.policy.Quorums = []approval.Quorum{{Role: "ops", N: 2}}
+	r := co.leave("r1")
+	require.NoError(t, co.vote(r, yes(ben)))
+	require.NoError(t, co.vote(r, yes(dana)))
+	co.initiator = "Ben <BEN@example.com>"
+	require.Equal(t, r.Digest(), co.leave("r1").Digest(), "nobody is asked anew")
+	s, err := co.desk.Request(t.Context(), co.ref(), r.Digest())
+	require.NoError(t, err)
+	require.Equal(t, []string{"ada@example.com", "Ben <BEN@example.com>"}, s.Initiators)
+	require.Equal(t, approval.Waiting, s.State)
+	require.Len(t, s.Votes, 1)
+	require.Equal(t, dana.ID, s.Votes[0].By.ID)
+	require.ErrorIs(t, co.vote(r, yes(ben)), approval.ErrSelf)
+	require.ErrorIs(t, newCompany(t, log, nil).vote(r, yes(ben)), approval.ErrSelf, "at another desk")
+	co.initiator = ada.ID
+	co.leave("r1")
+	require.Len(t, bodies(t, log, co.stream(), "joined"), 1, "once is enough")
+	require.NoError(t, co.vote(r, yes(approval.Identity{ID: "eve@example.com", Roles: []string{"ops"}})))
+	e := co.outcome("r1")
+	require.NoError(t, e.err)
+	require.Equal(t, []string{"dana@example.com as ops", "eve@example.com as ops"}, ids(passed(t, e.rep)))
+	require.Equal(t, passed(t, e.rep).By, e.rep.Approvals)
+	require.Equal(t, []string{"ada@example.com", "Ben <BEN@example.com>"}, e.rep.Initiators())
+	require.Contains(t, e.rep.String(), "approved by dana@example.com as ops")
+}
+
+func TestWhoeverContinuesARunMayCallItOff(t *testing.T) {
+	co := newCompany(t, newMemory(), nil)
+	r := co.leave("r1")
+	co.initiator = ben.ID
+	co.leave("r1")
+	require.NoError(t, co.vote(r, no(approval.Identity{ID: ben.ID}, "")), "whatever the roles")
+	require.ErrorIs(t, co.outcome("r1").err, approval.ErrRefused)
+
+	co = newCompany(t, newMemory(), nil)
+	co.policy.AllowSelf = true
+	r = co.leave("r1")
+	require.NoError(t, co.vote(r, yes(ben)))
+	co.initiator = ben.ID
+	co.leave("r1")
+	require.NoError(t, co.vote(r, yes(cleo)))
+	require.NoError(t, co.outcome("r1").err)
+}
+
+// Whoever can write the log could take approvals away by saying that those who
+// gave them continued the run.
+func TestWhoContinuedIsBelievedOfADeskOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // where it would wait, a day is over at once
+		log := newMemory()
+		co := newCompany(t, log, nil)
+		r := co.leave("r1")
+		require.NoError(t, co.vote(r, yes(ben)))
+		statement := fmt.Sprintf(`{"v":1,"request":%q,"by":[%q]}`, r.Digest(), ben.ID)
+		forge(t, log, co.stream(), map[string]any{
+			"kind": "joined", "statement": json.RawMessage(statement), "key": "desk",
+			"sig": ed25519.Sign(key("stranger"), []byte("devops approval v1 joined\n"+statement)),
+		})
+		require.NoError(t, co.vote(r, yes(cleo)))
+		e := co.outcome("r1")
+		require.NoError(t, e.err)
+		require.Equal(t, []string{"ben@example.com as ops", "cleo@example.com as qa"}, ids(passed(t, e.rep)))
+	})
+}
+
+func TestWhoeverContinuesARunIsIdentified(t *testing.T) {
+	co := newCompany(t, newMemory(), nil)
+	r := co.leave("r1")
+	require.NoError(t, co.vote(r, yes(ben)))
+	require.NoError(t, co.vote(r, yes(cleo)))
+	co.initiator = ""
+	require.ErrorContains(t, co.outcome("r1").err, "set deploy.Options.Initiator")
+	require.Zero(t, co.released.Load())
+}
+
+// Another build of the program may run the same plan only by a decision, and
+// then it is asked for anew: before the gate has let the run pass, and after.
+func TestAnApprovalIsForOneBuildOfTheProgram(t *testing.T) {
+	for _, after := range []bool{false, true} {
+		co := newCompany(t, newMemory(), nil)
+		ctx, cancel := context.WithCancelCause(t.Context())
+		defer cancel(nil)
+		second := &stops{}
+		co.more = []deploy.Step{{Name: "second", InFlight: deploy.Repeat, Do: second}}
+		if after {
+			second.stop = func() { cancel(errKilled) }
+		}
+		r := co.leave("r1")
+		require.Equal(t, "sha256:test", r.Executable)
+		require.NoError(t, co.vote(r, yes(ben)))
+		require.NoError(t, co.vote(r, yes(cleo)))
+		if after {
+			require.ErrorIs(t, (<-co.start(ctx, "r1")).err, errKilled)
+			require.EqualValues(t, 1, co.released.Load())
+			second.stop = nil
+		}
+		digest, err := co.plan().Digest()
+		require.NoError(t, err)
+		ref := co.ref()
+		ref.Run = "r1"
+		require.NoError(t, co.runner.Decide(t.Context(), ref, "", deploy.Decision{Answer: deploy.AnswerOverride, Digest: digest, By: "ada"}))
+		co.executable = "sha256:other"
+		anew := co.leave("r1")
+		require.NotEqual(t, r.Digest(), anew.Digest())
+		require.Equal(t, "sha256:other", anew.Executable)
+		require.Contains(t, anew.String(), "program sha256:other")
+		require.EqualValues(t, map[bool]int32{true: 1}[after], co.released.Load())
+		require.EqualValues(t, map[bool]int32{true: 1}[after], second.n.Load(), "nothing goes on meanwhile")
+		require.ErrorIs(t, co.vote(r, no(dana, "")), approval.ErrClosed)
+		require.NoError(t, co.vote(anew, yes(dana)))
+		require.NoError(t, co.vote(anew, yes(cleo)))
+		e := co.outcome("r1")
+		require.NoError(t, e.err)
+		require.Equal(t, anew.Digest(), passed(t, e.rep).Request)
+		require.EqualValues(t, 1, co.released.Load(), "what is done is not done again")
+	}
+}
+
+// stops counts, and stops the program where it is told to.
+type stops struct {
+	n    atomic.Int32
+	stop func()
+}
+
+func (*stops) Spec() any { return "stops" }
+
+func (s *stops) Run(ctx context.Context, _ *deploy.Call) error {
+	if s.n.Add(1); s.stop != nil {
+		s.stop()
+		return context.Cause(ctx)
+	}
+	return nil
 }

@@ -79,7 +79,7 @@ func controller(dir string) {
 		},
 	})
 	fatal(err)
-	gate, err := desk.Gate(runner, approval.Policy{Quorums: []approval.Quorum{{Role: "ops", N: 2}}}, nil)
+	gate, err := desk.Gate(approval.Policy{Quorums: []approval.Quorum{{Role: "ops", N: 2}}})
 	fatal(err)
 	rep, err := runner.Run(context.Background(), "r1", deploy.Plan{Service: "api", Env: envconfig.Staging(), Steps: []deploy.Step{
 		gate.Step("approve"),

@@ -31,8 +31,9 @@ type ledger struct {
 type entry struct {
 	Request
 	digest string
-	votes  []Vote // those that count
-	closed State  // empty while it is open
+	joined []string // who continued the run since
+	votes  []Vote   // those that count
+	closed State    // empty while it is open
 }
 
 func newLedger(d *Desk, service, environment string) *ledger {
@@ -94,8 +95,19 @@ func (l *ledger) enter(r *record) error {
 			return err
 		}
 		e := l.find(v.Request)
-		if err == nil && e != nil && e.closed == "" && l.isHere(v.Service, v.Environment) && e.admit(v, e.votes) == nil {
+		if err == nil && e != nil && e.closed == "" && l.isHere(v.Service, v.Environment) && e.admit(v) == nil {
 			e.votes = append(e.votes, v)
+		}
+	case recJoined:
+		var j joining
+		if !l.desk.byDesk(r) || json.Unmarshal(r.Statement, &j) != nil {
+			return nil
+		}
+		if j.Version != version {
+			return ErrVersion
+		}
+		if e := l.find(j.Request); e != nil && e.closed == "" {
+			e.join(j.By)
 		}
 	case recClosed:
 		var c closing
@@ -139,6 +151,21 @@ func (l *ledger) enterRequest(r *record) error {
 
 func (l *ledger) isHere(service, environment string) bool {
 	return service == l.subject.Service && environment == l.subject.Environment
+}
+
+// isInitiator tells whether the person started or continued the run.
+func (e *entry) isInitiator(id string) bool {
+	return samePerson(id, e.Initiator) || slices.ContainsFunc(e.joined, func(who string) bool { return samePerson(who, id) })
+}
+
+// join makes people initiators. What they approved before counts no more, and
+// what they refused does, since whoever runs it may call it off.
+func (e *entry) join(who []string) {
+	e.joined = append(e.joined, who...)
+	if e.Policy.AllowSelf {
+		return
+	}
+	e.votes = slices.DeleteFunc(e.votes, func(v Vote) bool { return v.Verdict == Approve && e.isInitiator(v.By.ID) })
 }
 
 // close settles the request; the first one to do so has done it. What is
@@ -200,7 +227,8 @@ var errTooLong = errors.New("the request is too long for a record of the log")
 
 // status is where the request stands at an instant.
 func (e *entry) status(now time.Time) *Status {
-	s := &Status{Request: e.Request, Digest: e.digest, Votes: slices.Clone(e.votes), State: e.closed}
+	s := &Status{Request: e.Request, Digest: e.digest, Votes: slices.Clone(e.votes), State: e.closed,
+		Initiators: append([]string{e.Initiator}, e.joined...)}
 	state, _, missing := e.tally(e.votes, now)
 	if s.State == "" {
 		s.State, s.Missing = state, missing

@@ -30,7 +30,7 @@ const pageText = `<!DOCTYPE html>
 {{with .Problem}}<p class="problem" role="alert">{{.}}</p>{{end}}
 {{with .One}}
 <h1>{{plain .Request.Service}} in {{plain .Request.Environment}}</h1>
-<p>Run <b>{{plain (print .Request.Run)}}</b>, step <b>{{plain .Request.Step}}</b>, started by <b>{{plain .Request.Initiator}}</b>:
+<p>Run <b>{{plain (print .Request.Run)}}</b>, step <b>{{plain .Request.Step}}</b>, started by <b>{{plain .Request.Initiator}}</b>{{range $i, $who := .Initiators}}{{if $i}}, continued by <b>{{plain $who}}</b>{{end}}{{end}}:
 <b class="state">{{.State}}</b>, until <time>{{.Request.Deadline.Format "2006-01-02 15:04:05 MST"}}</time></p>
 {{with .Missing}}<p>Missing:</p><ul>{{range .}}<li>{{plain .}}</li>{{end}}</ul>{{end}}
 {{with .Votes}}<ul class="votes">{{range .}}<li>{{person .By}}: <b>{{.Verdict}}</b>, <time>{{.Time.Format "2006-01-02 15:04:05 MST"}}</time>, by {{.Via}}{{with .Comment}}<br>{{plain .}}{{end}}</li>{{end}}</ul>{{end}}

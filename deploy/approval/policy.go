@@ -22,10 +22,10 @@ type Policy struct {
 	// plan, such as the digest of an artefact. The step lists them in Binds.
 	Outputs []string `json:"outputs,omitempty"`
 	// Provides is the output of the step that says who approved, as a
-	// [Passed]; empty is "approved_by". Names of outputs are unique in a
+	// [deploy.Approved]; empty is "approved_by". Names of outputs are unique in a
 	// plan.
 	Provides string `json:"provides"`
-	// AllowSelf lets whoever started the run approve it as well.
+	// AllowSelf lets whoever started or continued the run approve it as well.
 	AllowSelf bool `json:"allow_self,omitempty"`
 }
 

@@ -1,7 +1,6 @@
 package approval_test
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -71,15 +70,13 @@ func most(seats []string, people []approval.Identity, used map[int]bool) int {
 
 func TestNewGateListsEveryProblemOfThePolicy(t *testing.T) {
 	co := newCompany(t, newMemory(), nil)
-	_, err := co.desk.Gate(fakeRuns{}, approval.Policy{
+	_, err := co.desk.Gate(approval.Policy{
 		Within: -1, Outputs: []string{"a", "a", ""}, Provides: "x",
 		Quorums: []approval.Quorum{{N: -1}, {N: 3, From: []string{"a@b", "A@b"}}, {Role: "x\x1b"}, {N: 11}},
-	}, nil)
+	})
 	for _, want := range []string{"Within", "Outputs[1]", "Outputs[2]", "Quorums[0]", "Quorums[1]", "From[1]", "3 of 2", "Quorums[2]", "more than 10"} {
 		require.ErrorContains(t, err, want)
 	}
-	_, err = co.desk.Gate(nil, approval.Policy{Quorums: []approval.Quorum{{}}}, nil)
-	require.ErrorContains(t, err, "runs is nil")
 	_, err = approval.New(nil, deploy.SigningKey{Name: "x"}, &approval.Options{
 		Poll: -1, Desks: []deploy.VerifyingKey{{}}, Approvers: []approval.Approver{{}},
 	})
@@ -87,7 +84,3 @@ func TestNewGateListsEveryProblemOfThePolicy(t *testing.T) {
 		require.ErrorContains(t, err, want)
 	}
 }
-
-type fakeRuns struct{}
-
-func (fakeRuns) Report(context.Context, deploy.Ref) (*deploy.Report, error) { return nil, errNotExist }

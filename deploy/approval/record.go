@@ -16,6 +16,7 @@ type recordKind string
 const (
 	recOpened recordKind = "opened" // a Request
 	recVoted  recordKind = "voted"  // a Vote
+	recJoined recordKind = "joined" // a joining
 	recClosed recordKind = "closed" // a closing
 )
 
@@ -26,6 +27,14 @@ type record struct {
 	// Key names the key of the desk that signed; empty is the voter's own.
 	Key string `json:"key,omitempty"`
 	Sig []byte `json:"sig"`
+}
+
+// joining is that others continued the run.
+type joining struct {
+	Version int       `json:"v"`
+	Request string    `json:"request"`
+	By      []string  `json:"by"`
+	Time    time.Time `json:"time"`
 }
 
 // closing is how a request was settled.

@@ -21,8 +21,10 @@ type Subject struct {
 	Environment string       `json:"environment"`
 	Run         deploy.RunID `json:"run"`
 	Step        string       `json:"step"`
-	// PlanDigest is that of the plan's description.
+	// PlanDigest is that of the plan's description, and Executable that of the
+	// program that runs it.
 	PlanDigest string `json:"plan_digest"`
+	Executable string `json:"executable,omitempty"`
 	// Initiator is who started the run.
 	Initiator string `json:"initiator"`
 	// Outputs are the values of [Policy.Outputs], as JSON, as the log of the
@@ -37,8 +39,8 @@ type Request struct {
 	Policy   Policy    `json:"policy"`
 	Opened   time.Time `json:"opened"`
 	Deadline time.Time `json:"deadline"`
-	// Plan is what PlanDigest is the digest of. It is nil where the gate was
-	// given none or it is too long to be kept, and in what is settled.
+	// Plan is what PlanDigest is the digest of. It is nil where it is too long
+	// to be kept, and in what is settled.
 	Plan *deploy.Description `json:"plan,omitempty"`
 }
 
@@ -84,6 +86,9 @@ func (r Request) String() string {
 		fmt.Fprintf(&b, "%s %s\n", map[bool]string{true: "needs", false: "and  "}[i == 0], q)
 	}
 	fmt.Fprintf(&b, "until %s\nrequest %s\n", r.Deadline.Format(time.RFC3339), r.Digest())
+	if r.Executable != "" {
+		fmt.Fprintf(&b, "program %s\n", r.Executable)
+	}
 	for _, name := range slices.Sorted(maps.Keys(r.Outputs)) {
 		fmt.Fprintf(&b, "output %s: %s\n", name, r.Outputs[name])
 	}

@@ -92,6 +92,9 @@ func (t *terminal) ask(question string) (string, error) {
 
 func (t *terminal) ballot(s *Status, by Identity) (Ballot, error) {
 	t.printf("%s\n", s.Request)
+	for _, who := range s.Initiators[1:] {
+		t.printf("continued by %s\n", plain(who))
+	}
 	for _, v := range s.Votes {
 		t.printf("%s has said %s: %s\n", plain(v.By.String()), v.Verdict, plain(v.Comment))
 	}

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/masaruk/devops/deploy"
 )
 
 // Verdict is what a person says.
@@ -57,11 +59,12 @@ func (b Ballot) validate() error {
 
 // admit tells why a vote does not count on a request, given those that do.
 // Gates and desks judge alike, and the one that counts is the gate's.
-func (r Request) admit(v Vote, before []Vote) error {
+func (e *entry) admit(v Vote) error {
+	r := e.Request
 	if err := v.validate(); err != nil {
 		return err
 	}
-	self := samePerson(v.By.ID, r.Initiator)
+	self := e.isInitiator(v.By.ID)
 	switch {
 	case !v.Time.Before(r.Deadline):
 		return ErrExpired
@@ -71,7 +74,7 @@ func (r Request) admit(v Vote, before []Vote) error {
 	case !r.Policy.mayVote(v.By):
 		return ErrRole
 	}
-	for _, b := range before {
+	for _, b := range e.votes {
 		switch {
 		case b.Verdict == Refuse:
 			return ErrClosed
@@ -101,31 +104,17 @@ type Status struct {
 	State   State   `json:"state"`
 	// Open tells that the gate has not settled it and votes are taken.
 	Open bool `json:"open"`
+	// Initiators are who started the run and who continued it since: those who
+	// cannot approve it.
+	Initiators []string `json:"initiators"`
 	// Votes are those that count, in the order they came in.
 	Votes []Vote `json:"votes,omitempty"`
 	// Missing says for each quorum that is not reached who has to approve yet.
 	Missing []string `json:"missing,omitempty"`
 }
 
-// Approval is one seat that is filled, in a [Passed].
-type Approval struct {
-	ID   string `json:"id"`
-	Name string `json:"name,omitempty"`
-	// Role is the one that the seat is for; empty where it is for none.
-	Role    string    `json:"role,omitempty"`
-	Comment string    `json:"comment,omitempty"`
-	Time    time.Time `json:"time"`
-	Via     string    `json:"via"`
-}
-
-// Passed is the output of the step: who approved what.
-type Passed struct {
-	Request string     `json:"request"`
-	By      []Approval `json:"by"`
-}
-
 // tally counts.
-func (r Request) tally(votes []Vote, now time.Time) (s State, by []Approval, missing []string) {
+func (r Request) tally(votes []Vote, now time.Time) (s State, by []deploy.Approval, missing []string) {
 	var people []Identity
 	var approvals []Vote
 	for _, v := range votes {
@@ -138,7 +127,7 @@ func (r Request) tally(votes []Vote, now time.Time) (s State, by []Approval, mis
 		q := r.Policy.Quorums[i]
 		for _, n := range filled {
 			v := approvals[n]
-			by = append(by, Approval{v.By.ID, v.By.Name, q.Role, v.Comment, v.Time, v.Via})
+			by = append(by, deploy.Approval{ID: v.By.ID, Name: v.By.Name, Role: q.Role, Comment: v.Comment, Time: v.Time, Via: v.Via})
 		}
 		if q.N -= len(filled); q.N > 0 {
 			missing = append(missing, q.String())

@@ -6,6 +6,11 @@
 //		executortest.Run(t, func() (deploy.Executor, error) { return localexec.New(nil) })
 //	}
 //
+//	func TestFence(t *testing.T) {
+//		opts := &localexec.Options{Fence: t.TempDir()}
+//		executortest.RunFencer(t, func() (deploy.Fencer, error) { return localexec.New(opts) })
+//	}
+//
 // The kit runs real commands where the executor runs them and learns all it
 // knows through the executor, so it works for a remote host as well. It needs
 // a POSIX shell as /bin/sh there, with cat, env, head, kill, sleep and tr, and
@@ -31,6 +36,15 @@
 //     Run returns once it is gone, and the error wraps the cause;
 //   - processes that outlive the command in its group are ended;
 //   - commands run side by side.
+//
+// [RunFencer] proves an executor that is a [deploy.Fencer]:
+//
+//   - an epoch that is not higher than all before it is refused, also in another
+//     program, and takes nothing from the one that holds the host;
+//   - once a higher epoch has the host, no command of a lower one runs that may
+//     change something, and what ran has ended or was waited for;
+//   - commands that are ReadOnly are neither held back nor ended;
+//   - names do not touch each other, and commands are otherwise as without.
 //
 // An executor for an operating system without /bin/sh cannot be proven with
 // it. The package uses the standard library only.

@@ -23,6 +23,10 @@
 //
 // Options.Quiet leaves out what went well but for the last line.
 //
+// A step that waits for a person's decision, and a run that somebody has
+// paused, have a line of their own too ("?", or HELD), and so has a step that is
+// left out.
+//
 // Use it for the person who watches. Do not use it as a record of the run:
 // that is the run log, and the Report that the runner returns. Lines are made
 // for reading and change between versions; programs handle the events.

@@ -70,6 +70,10 @@ func (r *renderer) event(e deploy.Event) string {
 		return r.line(r.marks.note, fmt.Sprintf("run log %s: record %d was torn by a crash; the run goes on without it", e.Stream, e.Seq), "")
 	case deploy.StepFinished:
 		return r.stepFinished(e)
+	case deploy.StepHeld:
+		return r.line(r.marks.held, label(e.Step, e.Host, e.Phase), "waits for a decision")
+	case deploy.RunPaused:
+		return r.line(r.marks.held, e.Pause.String(), "")
 	case deploy.RunFinished:
 		return r.runFinished(e)
 	}

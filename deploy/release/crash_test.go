@@ -274,6 +274,10 @@ func (a *asking) Symlink(target, name string) error {
 	return errors.Join(a.ask("symlink"), unsynced{}.Symlink(target, name))
 }
 
+func (a *asking) Link(oldname, newname string) error {
+	return errors.Join(a.ask("link"), unsynced{}.Link(oldname, newname))
+}
+
 func (a *asking) Rename(oldname, newname string) error {
 	return errors.Join(a.ask("rename"), unsynced{}.Rename(oldname, newname))
 }

@@ -7,7 +7,7 @@
 //	}
 //
 // The kit makes streams with random names below "runlogtest/", never touches
-// others and deletes nothing: the contract has no deletion.
+// others and deletes nothing, but for what it prunes of its own.
 //
 // What it proves:
 //
@@ -27,9 +27,18 @@
 //   - a reader may stop early;
 //   - names that the contract does not allow are refused.
 //
+// And of a [deploy.Pruner]:
+//
+//   - what is pruned is gone, all else is there under its number, numbers go on
+//     behind it, and none can be had again;
+//   - the last record stays; a prune that is refused changes nothing; one that
+//     is repeated does not fail;
+//   - while some append and prune, readers see no gap.
+//
 // [RunProcesses] proves what several processes do, which takes a TestMain that
 // calls [Child]: of two that race for a number one gets it, and what a process
-// was told to be stored is there after it was killed.
+// was told to be stored is there after it was killed. Of a Pruner: while one
+// process appends and one reads, others prune and are killed in the middle.
 //
 // Neither can prove that records survive a power cut: that needs tests that
 // know the storage.

@@ -13,16 +13,31 @@ import (
 
 // Run proves the logs that newLog makes, each check in a subtest with a log of
 // its own; they may share storage. It reports what a log does wrong, and goes
-// on with the next check.
+// on with the next check. One that is a [deploy.Pruner] has to prove that too.
 func Run(t *testing.T, newLog func() (deploy.Log, error)) {
 	t.Helper()
-	for _, c := range checks() {
+	all := checks()
+	if prunes(t, newLog) {
+		all = append(all, pruneChecks()...)
+	}
+	for _, c := range all {
 		t.Run(c.name, func(t *testing.T) {
 			if err := c.prove(t.Context(), newLog); err != nil {
 				t.Error(err)
 			}
 		})
 	}
+}
+
+// prunes tells whether the logs are Pruners.
+func prunes(t *testing.T, newLog func() (deploy.Log, error)) bool {
+	t.Helper()
+	l, err := newLog()
+	if err != nil {
+		t.Fatalf("new log: %v", err)
+	}
+	_, ok := l.(deploy.Pruner)
+	return ok
 }
 
 // check is one promise of the contract.
@@ -52,6 +67,15 @@ func checks() []check {
 		{"context", endedContext},
 		{"stop early", stopEarly},
 		{"names", names},
+	}
+}
+
+func pruneChecks() []check {
+	return []check{
+		{"prune", prune},
+		{"prune refused", pruneRefused},
+		{"prune while read", pruneWhileRead},
+		{"prune race", pruneRace},
 	}
 }
 

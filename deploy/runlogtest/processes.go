@@ -22,7 +22,11 @@ import (
 const (
 	streamVar = "RUNLOGTEST_STREAM"
 	countVar  = "RUNLOGTEST_COUNT"
+	rolePrune = "RUNLOGTEST_PRUNE" // set in one that prunes
 )
+
+// endless is more records than a process appends before it is killed.
+const endless = 1_000_000
 
 // ProcessOptions are the options of [RunProcesses].
 type ProcessOptions struct {
@@ -37,8 +41,10 @@ type ProcessOptions struct {
 
 // RunProcesses proves what [Run] cannot: of two processes that race for a
 // number exactly one gets it, and what a process was told to be stored is
-// there after it was killed, once, and others go on behind it. The processes
-// are the test program itself, whose TestMain calls [Child].
+// there after it was killed, once, and others go on behind it. Of a
+// [deploy.Pruner] also that one process can append, one read, and one prune,
+// which is killed again and again, and nothing but what was pruned is missing.
+// The processes are the test program itself, whose TestMain calls [Child].
 func RunProcesses(t *testing.T, newLog func() (deploy.Log, error), opts *ProcessOptions) {
 	t.Helper()
 	o := ProcessOptions{}
@@ -53,7 +59,11 @@ func RunProcesses(t *testing.T, newLog func() (deploy.Log, error), opts *Process
 	}
 	seed := mathrand.Uint64()
 	t.Logf("seed %d", seed)
-	for name, prove := range processChecks() {
+	all := processChecks()
+	if prunes(t, newLog) {
+		all["prune"] = prunedProcesses
+	}
+	for name, prove := range all {
 		t.Run(name, func(t *testing.T) {
 			if err := prove(t.Context(), newLog, o, seed); err != nil {
 				t.Error(err)
@@ -77,7 +87,11 @@ func Child(newLog func() (deploy.Log, error)) {
 	if stream == "" {
 		return
 	}
-	if err := child(newLog, stream); err != nil {
+	act := child
+	if os.Getenv(rolePrune) != "" {
+		act = pruningChild
+	}
+	if err := act(newLog, stream); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -91,24 +105,35 @@ type appended struct {
 	Text string `json:"text"`
 }
 
-// child appends until the stream has as many records as it was told, and
-// prints the number of each that it got.
-func child(newLog func() (deploy.Log, error), stream string) error {
+// maxRefused is how often a child tries for numbers before it gets one.
+const maxRefused = 10_000
+
+// openChild returns the log, and how many records it is about, once the parent
+// lets the child go on.
+func openChild(newLog func() (deploy.Log, error)) (deploy.Log, int, error) {
 	count, err := strconv.Atoi(os.Getenv(countVar))
 	if err != nil {
-		return fmt.Errorf("%s: %w", countVar, err)
+		return nil, 0, fmt.Errorf("%s: %w", countVar, err)
 	}
 	l, err := newLog()
 	if err != nil {
-		return fmt.Errorf("new log: %w", err)
+		return nil, 0, fmt.Errorf("new log: %w", err)
 	}
 	if _, err := fmt.Println("ready"); err != nil {
+		return nil, 0, err
+	}
+	_, err = io.ReadAll(os.Stdin) // until all are ready
+	return l, count, err
+}
+
+// child appends until the stream has as many records as it was told, and
+// prints the number of each that it got.
+func child(newLog func() (deploy.Log, error), stream string) error {
+	l, count, err := openChild(newLog)
+	if err != nil {
 		return err
 	}
-	if _, err := io.ReadAll(os.Stdin); err != nil { // until all are ready
-		return err
-	}
-	for next := 1; ; {
+	for next, refused := 1, 0; ; {
 		for _, err := range l.Read(context.Background(), stream, uint64(next)) {
 			if errors.Is(err, deploy.ErrTorn) {
 				break
@@ -126,12 +151,14 @@ func child(newLog func() (deploy.Log, error), stream string) error {
 			return err
 		}
 		err = l.Append(context.Background(), stream, uint64(next), rec)
-		if errors.Is(err, deploy.ErrConflict) {
+		if errors.Is(err, deploy.ErrConflict) && refused < maxRefused {
+			refused++
 			continue
 		}
 		if err != nil {
 			return fmt.Errorf("append record %d: %w", next, err)
 		}
+		refused = 0
 		if _, err := fmt.Println(next); err != nil {
 			return err
 		}
@@ -223,7 +250,7 @@ func killedProcesses(ctx context.Context, newLog func() (deploy.Log, error), o P
 	stream, told := newStream(), map[int]int{}
 	rng := mathrand.New(mathrand.NewPCG(seed, 0))
 	for range o.Kills {
-		p, err := start(ctx, stream, 1_000_000, o.Env)
+		p, err := start(ctx, stream, endless, o.Env)
 		if err != nil {
 			return err
 		}

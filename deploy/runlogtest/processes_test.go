@@ -58,8 +58,27 @@ func (f *faulty) Append(ctx context.Context, stream string, seq uint64, rec []by
 	return f.Log.Append(ctx, stream, seq, rec)
 }
 
+// Prune of one fault does not keep others from appending meanwhile.
+func (f *faulty) Prune(ctx context.Context, stream string, before uint64) error {
+	if f.fault != "loses what comes while it prunes" {
+		return f.Log.(deploy.Pruner).Prune(ctx, stream, before)
+	}
+	name := filepath.Join(f.dir, filepath.FromSlash(stream)+".jsonl")
+	was, err := os.ReadFile(name)
+	for now := was; err == nil && len(now) <= len(was); {
+		now, err = os.ReadFile(name)
+	}
+	if err == nil {
+		err = os.WriteFile(name+".new", was, 0o600)
+	}
+	return errors.Join(err, os.Rename(name+".new", name))
+}
+
 // Read shows the process what it has not stored.
 func (f *faulty) Read(ctx context.Context, stream string, from uint64) iter.Seq2[[]byte, error] {
+	if len(f.kept) == 0 {
+		return f.Log.Read(ctx, stream, from)
+	}
 	return func(yield func([]byte, error) bool) {
 		n := uint64(0)
 		for rec, err := range f.Log.Read(ctx, stream, 1) {
@@ -94,14 +113,15 @@ func (f *faulty) meet(seq uint64) error {
 
 func TestProcesses(t *testing.T) {
 	for fault, want := range map[string]struct{ check, says string }{
-		"":                              {},
-		"acknowledges what another got": {"race", "acknowledged to two processes"},
-		"acknowledges before it stores": {"killed", "that were acknowledged are not there"},
+		"":                                 {},
+		"acknowledges what another got":    {"race", "acknowledged to two processes"},
+		"acknowledges before it stores":    {"killed", "that were acknowledged are not there"},
+		"loses what comes while it prunes": {"prune", ""},
 	} {
 		dir := t.TempDir()
 		newLog := func() (deploy.Log, error) { return openFaulty(dir, "") }
 		o := runlogtest.ProcessOptions{Env: []string{dirVar + "=" + dir, faultVar + "=" + fault}, Records: 24, Kills: 1}
-		for _, check := range []string{"race", "killed"} {
+		for _, check := range []string{"race", "killed", "prune"} {
 			if want.check != "" && check != want.check {
 				continue
 			}
@@ -110,6 +130,7 @@ func TestProcesses(t *testing.T) {
 				require.NoError(t, err, check)
 				continue
 			}
+			require.Error(t, err, fault)
 			require.ErrorContains(t, err, want.says, fault)
 		}
 	}

@@ -14,7 +14,8 @@
 //   - [MkdirAll], [ReplaceSymlink], [Rename] and [RemoveAll] change directories;
 //   - [SyncTree] makes durable what somebody else wrote.
 //
-// [OpenLocked] excludes other processes for the time of a change.
+// [OpenLocked] excludes other processes for the time of a change, [LockFile]
+// and [Unlock] do with a file that is kept open.
 //
 // # What was there before
 //

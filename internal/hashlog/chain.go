@@ -18,7 +18,10 @@ const domain = "devops hashlog v1\n"
 // for concurrent use.
 type Chain struct {
 	stream string
-	hashes [][sha256.Size]byte // by sequence number; 0 is the genesis
+	base   uint64              // number of the record that hashes[0] is of; 0 is the genesis
+	hashes [][sha256.Size]byte // by sequence number, from base on
+	sealed Head                // what the last Seal made
+	buf    bytes.Buffer        // what the last Seal hashed
 }
 
 // NewChain returns the empty chain of the stream.
@@ -31,25 +34,56 @@ func NewChain(stream string) *Chain {
 // has Seq 0 and a hash that depends on the stream only.
 func (c *Chain) Head() Head {
 	last := len(c.hashes) - 1
-	return Head{uint64(last), c.hashes[last]}
+	return Head{c.base + uint64(last), c.hashes[last]}
+}
+
+// Base returns the head that the chain goes on from: the empty chain, or after
+// [Chain.OpenPruned] that of the last record which is not there, as the first
+// one there states it.
+func (c *Chain) Base() Head { return Head{c.base, c.hashes[0]} }
+
+// Has tells whether the chain has exactly this head at its number. It has no
+// records before those of [Chain.Base].
+func (c *Chain) Has(h Head) bool { return h != Head{} && c.At(h.Seq) == h }
+
+// At returns the head that the chain had when seq was its last record, the
+// zero Head where it has no such record.
+func (c *Chain) At(seq uint64) Head {
+	if seq < c.base || seq-c.base >= uint64(len(c.hashes)) {
+		return Head{}
+	}
+	return Head{seq, c.hashes[seq-c.base]}
 }
 
 // Seal makes the record that follows the head, with the JSON form of body, and
-// returns the head that the chain has once [Chain.Open] took the line. It does
-// not advance the chain. The line has no line feed.
+// returns the head that the chain has once [Chain.Advance] or [Chain.Open] was
+// told of it. It does not advance the chain. The line has no line feed.
 func (c *Chain) Seal(body any) (line []byte, next Head, err error) {
 	head := c.Head()
 	seq := head.Seq + 1
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
+	c.buf.Reset()
+	c.buf.Write(preamble(seq, head.Hash))
+	begin := c.buf.Len()
+	enc := json.NewEncoder(&c.buf)
 	enc.SetEscapeHTML(false) // the record is read by people
 	if err := enc.Encode(body); err != nil {
 		return nil, Head{}, &Error{c.stream, seq, fmt.Errorf("encode body: %w", err)}
 	}
-	text := bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
-	hash := recordHash(seq, head.Hash, text)
-	line = fmt.Appendf(nil, `{"v":%d,"seq":%d,"prev":"%x","hash":"%x","body":%s}`, version, seq, head.Hash, hash, text)
-	return line, Head{seq, hash}, nil
+	hashed := bytes.TrimSuffix(c.buf.Bytes(), []byte("\n"))
+	c.sealed = Head{seq, sha256.Sum256(hashed)}
+	return format(c.sealed, head.Hash, hashed[begin:]), c.sealed, nil
+}
+
+// Advance goes on after the record that the last [Chain.Seal] made, once it is
+// stored: it saves to verify what this chain has just made. Any other head is
+// an error.
+func (c *Chain) Advance(next Head) error {
+	if next != c.sealed || next.Seq != c.Head().Seq+1 {
+		return &Error{c.stream, next.Seq, fmt.Errorf("it is not the record that was sealed last, behind record %d", c.Head().Seq)}
+	}
+	c.hashes = append(c.hashes, next.Hash)
+	c.sealed = Head{}
+	return nil
 }
 
 // Open verifies line as the record that follows the head, advances the chain
@@ -59,12 +93,13 @@ func (c *Chain) Open(line []byte) (body json.RawMessage, err error) {
 	head := c.Head()
 	want := head.Seq + 1
 	r, err := parse(line)
+	if err == nil {
+		err = r.sound()
+	}
 	if err != nil {
 		return nil, &Error{c.stream, want, err}
 	}
 	switch {
-	case recordHash(r.seq, r.prev, r.body) != r.hash || !json.Valid(r.body):
-		err = fmt.Errorf("%w: its content does not match its hash; %s", ErrEdited, remedy)
 	case r.seq > want:
 		err = fmt.Errorf("%w: record %d stands here, so record %d is missing or was moved; %s", ErrReordered, r.seq, want, remedy)
 	case r.seq < want:
@@ -81,27 +116,57 @@ func (c *Chain) Open(line []byte) (body json.RawMessage, err error) {
 	return r.body, nil
 }
 
+// OpenPruned is [Chain.Open] for the first line of a stream whose beginning
+// may have been removed: the chain then begins with whatever record stands
+// there, and takes on trust what it says about the one before. Not even that
+// it is of this stream is known until something that the chain holds states a
+// head from [Chain.Base] on, and [Chain.Has] it; until then nothing it says
+// may be believed.
+func (c *Chain) OpenPruned(line []byte) (body json.RawMessage, err error) {
+	r, err := parse(line)
+	if err != nil || r.seq <= 1 || c.Head().Seq != 0 {
+		return c.Open(line)
+	}
+	if err := r.sound(); err != nil {
+		return nil, &Error{c.stream, r.seq, err}
+	}
+	c.base, c.hashes = r.seq-1, [][sha256.Size]byte{r.prev, r.hash}
+	return r.body, nil
+}
+
 // CheckAnchor compares a chain that was opened to the end with a head kept
 // elsewhere, however old. An error wraps [ErrTruncated] where the chain ends
-// before the anchor, and [ErrSpliced] where it has another record there.
+// before the anchor, [ErrSpliced] where it has another record there, and
+// [ErrPruned] where the anchor is older than the records that are there.
 func (c *Chain) CheckAnchor(anchor Head) error {
 	head := c.Head()
 	switch {
 	case anchor.Seq > head.Seq:
 		return &Error{c.stream, anchor.Seq, fmt.Errorf("%w: it ends at record %d, the anchor is for record %d; %s", ErrTruncated, head.Seq, anchor.Seq, remedy)}
-	case c.hashes[anchor.Seq] != anchor.Hash:
+	case anchor.Seq < c.base:
+		return &Error{c.stream, anchor.Seq, fmt.Errorf("%w: the anchor is for record %d, the first one there is number %d, so nothing can be compared; use a newer anchor", ErrPruned, anchor.Seq, c.base+1)}
+	case !c.Has(anchor):
 		return &Error{c.stream, anchor.Seq, fmt.Errorf("%w: the anchor has another hash, so the log was rewritten or the anchor is for another stream; %s", ErrSpliced, remedy)}
 	}
 	return nil
 }
 
-// recordHash is the formula of the package comment.
-func recordHash(seq uint64, prev [sha256.Size]byte, body []byte) (sum [sha256.Size]byte) {
-	h := sha256.New()
-	fmt.Fprintf(h, "%s%d\n%x\n", domain, seq, prev)
-	h.Write(body)
-	h.Sum(sum[:0])
-	return sum
+// preamble is what is hashed before the body, by the formula of the package
+// comment.
+func preamble(seq uint64, prev [sha256.Size]byte) []byte {
+	text := append(make([]byte, 0, 128), domain...)
+	text = append(strconv.AppendUint(text, seq, 10), '\n')
+	return append(hex.AppendEncode(text, prev[:]), '\n')
+}
+
+// format is the line of a record.
+func format(h Head, prev [sha256.Size]byte, body []byte) []byte {
+	line := append(make([]byte, 0, len(body)+256), `{"v":`...)
+	line = append(strconv.AppendUint(line, version, 10), `,"seq":`...)
+	line = append(strconv.AppendUint(line, h.Seq, 10), `,"prev":"`...)
+	line = append(hex.AppendEncode(line, prev[:]), `","hash":"`...)
+	line = append(hex.AppendEncode(line, h.Hash[:]), `","body":`...)
+	return append(append(line, body...), '}')
 }
 
 // record is a parsed line.
@@ -109,6 +174,17 @@ type record struct {
 	seq        uint64
 	prev, hash [sha256.Size]byte
 	body       []byte
+}
+
+// sound tells whether the record is what its hash says.
+func (r *record) sound() error {
+	h := sha256.New()
+	h.Write(preamble(r.seq, r.prev))
+	h.Write(r.body)
+	if !bytes.Equal(h.Sum(nil), r.hash[:]) || !json.Valid(r.body) {
+		return fmt.Errorf("%w: its content does not match its hash; %s", ErrEdited, remedy)
+	}
+	return nil
 }
 
 // parse takes the one canonical form apart; a record has no other spelling.

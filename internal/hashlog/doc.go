@@ -4,7 +4,7 @@
 //	chain := hashlog.NewChain("stg/api")
 //	line, next, err := chain.Seal(body) // prepares record next.Seq
 //	// store line; if that worked:
-//	_, err = chain.Open(line)           // verifies it and advances
+//	err = chain.Advance(next)
 //
 // A reader makes a new [Chain] of the same stream name and calls [Chain.Open]
 // with each line in order.
@@ -35,10 +35,15 @@
 // record: what is left is a correct, shorter chain. Both are found only
 // against a [Head] kept elsewhere: [Chain.CheckAnchor].
 //
+// A stream whose beginning was removed on purpose is opened with
+// [Chain.OpenPruned]. What its first record says of the one before is a claim
+// until a record of the chain, written before the removal, states the head up
+// to which records may go; package deploy has such a record.
+//
 // # Errors
 //
 // An [*Error] names the stream and the record. It wraps [ErrEdited],
-// [ErrReordered], [ErrSpliced], [ErrTruncated] or [ErrVersion].
+// [ErrReordered], [ErrSpliced], [ErrTruncated], [ErrPruned] or [ErrVersion].
 //
 // A Chain is for one goroutine at a time and remembers 32 bytes per record.
 // The package uses the standard library only and does no I/O.

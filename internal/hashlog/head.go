@@ -48,8 +48,13 @@ var ErrReordered = errors.New("log was reordered")
 // replaced together with its hash.
 var ErrSpliced = errors.New("log was spliced")
 
-// ErrTruncated reports a chain that ends before its anchor.
+// ErrTruncated reports a chain that ends before its anchor, or that begins
+// after its first record and does not say why.
 var ErrTruncated = errors.New("log was truncated")
+
+// ErrPruned reports an anchor for a record that was removed from the beginning
+// of a chain, as [Chain.OpenPruned] lets one.
+var ErrPruned = errors.New("log no longer has the record")
 
 // ErrVersion reports a record in a format newer than this program.
 var ErrVersion = errors.New("log has a newer format")

@@ -33,12 +33,19 @@ func reaches(all map[string]*pkg, from *pkg, at place) string {
 			case i.ours:
 				seen[i.path] = true
 				queue = append(queue, visit{i.path, chain})
-			case v.path != from.path && !within(i.path, at.wraps):
+			case v.path != from.path && !within(i.path, at.wraps) && !ofCore(v.path, at, i.path):
 				return chain
 			}
 		}
 	}
 	return ""
+}
+
+// ofCore reports whether a kit or a part reaches code through its core, which
+// may import it.
+func ofCore(through string, at place, to string) bool {
+	place, err := findPlace(through)
+	return err == nil && place.kind == core && tree(at.pattern) == through && within(to, place.wraps)
 }
 
 // codeImports returns the imports of the files that are not tests.

@@ -43,6 +43,7 @@ func TestFencedContract(t *testing.T) {
 		}
 		return ex.Fence(context.Background(), "dev/api", uint64(time.Now().UnixNano()))
 	})
+	executortest.RunFencer(t, func() (deploy.Fencer, error) { return localexec.New(&localexec.Options{Fence: folder}) })
 	require.Empty(t, claims(t, folder))
 }
 

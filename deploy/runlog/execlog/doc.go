@@ -7,7 +7,7 @@
 // It is the choice where the program runs in CI and its disk is thrown away:
 // the log lives with what it is about, and everybody who may release to the
 // host finds it there. It needs nothing of ours on the host, only a POSIX
-// shell with cat, ln, mkdir, rm, sync, wc and xargs. Where the program runs on
+// shell with cat, grep, ln, mkdir, rm, sync, wc and xargs. Where the program runs on
 // the host itself, package filelog is faster. Who releases to many hosts
 // chooses one of them, or PostgreSQL or S3.
 //
@@ -17,7 +17,7 @@
 // the Log, one line. Files have mode 0600 and directories 0700; all who append
 // to a log are the same user of the host.
 //
-//	cd /var/lib/deploys/stg/api/@ && ls | grep -v tmp | sort -n | xargs cat | jq -c .body
+//	cd /var/lib/deploys/stg/api/@ && ls | grep '^[0-9]*$' | sort -n | xargs cat | jq -c .body
 //
 // # Promises
 //
@@ -34,6 +34,12 @@
 // record that was removed from the middle looks like the end: the hash chain
 // with an anchor kept elsewhere finds it.
 //
+// [Log.Prune] makes an empty file first-1201 before it removes the records up
+// to number 1200, so that nobody reads those that a killed Prune has left; the
+// next one removes them. A writer that stood still until its number was pruned
+// looks for that file behind its link, takes the record away again and gets
+// [deploy.ErrConflict].
+//
 // When the connection breaks, Append returns an error though the record may be
 // there. Neither Append nor Read has a limit of time but ctx. The executor
 // must not change what it passes: one whose redactor filters a record makes
@@ -42,7 +48,7 @@
 // # Errors
 //
 // All are an [*Error] with stream and number, which wraps [deploy.ErrConflict],
-// [deploy.ErrStreamName], [deploy.ErrRecord], the cause of ctx, or the executor's error. They hold
+// [deploy.ErrPruned], [deploy.ErrStreamName], [deploy.ErrRecord], the cause of ctx, or the executor's error. They hold
 // no record. Records are in no argument vector.
 //
 // A [Log] is safe for concurrent use, needs no closing, and logs nothing. The

@@ -27,7 +27,7 @@ type Log struct {
 	dir string
 }
 
-var _ deploy.Log = (*Log)(nil)
+var _ deploy.Pruner = (*Log)(nil)
 
 // New returns the log in dir, an absolute path on the host of ex. Dir need not
 // exist, the directory above it must. It does no I/O.
@@ -94,10 +94,7 @@ func (l *Log) append(ctx context.Context, stream string, seq uint64, rec []byte)
 	return fmt.Errorf("the stream holds %.20s records: %w", count, deploy.ErrConflict)
 }
 
-var (
-	errStopped = errors.New("the reader stopped")
-	errCut     = errors.New("the host's answer was cut short")
-)
+var errStopped = errors.New("the reader stopped")
 
 // Read yields the records from number from. See [deploy.Log].
 func (l *Log) Read(ctx context.Context, stream string, from uint64) iter.Seq2[[]byte, error] {
@@ -114,6 +111,39 @@ func (l *Log) Read(ctx context.Context, stream string, from uint64) iter.Seq2[[]
 			yield(nil, &Error{Op: "read", Stream: stream, Seq: next, Err: err})
 		}
 	}
+}
+
+// Prune removes the records before number before. See [deploy.Pruner].
+func (l *Log) Prune(ctx context.Context, stream string, before uint64) error {
+	err := deploy.CheckStream(stream)
+	if err == nil {
+		err = context.Cause(ctx)
+	}
+	if err == nil && before > 1 {
+		err = l.prune(ctx, stream, before)
+	}
+	if err != nil {
+		return &Error{Op: "prune", Stream: stream, Seq: before, Err: err}
+	}
+	return nil
+}
+
+func (l *Log) prune(ctx context.Context, stream string, before uint64) error {
+	if before > math.MaxInt64 {
+		return errors.New("no stream is that long")
+	}
+	res, err := l.ex.Run(ctx, command(pruneScript, l.records(stream), strconv.FormatUint(before, 10)))
+	if err != nil {
+		return explain(ctx, err)
+	}
+	answer := strings.TrimSuffix(string(res.Stdout), "\n")
+	if answer == "ok" {
+		return nil
+	}
+	if end, found := strings.CutPrefix(answer, "absent "); found {
+		return fmt.Errorf("the stream ends at record %.20s, and the last one stays", end)
+	}
+	return fmt.Errorf("the host answers %.80q", answer)
 }
 
 // read yields records while the host sends them, and moves next on. It returns
@@ -137,30 +167,28 @@ func (l *Log) read(ctx context.Context, stream string, next *uint64, yield func(
 		<-done
 	}
 	defer stop() // also where yield panics
-	first := *next
-	lines := bufio.NewReader(out)
+	a := &answer{lines: bufio.NewReader(out)}
 	for {
-		line, err := lines.ReadBytes('\n')
-		if err != nil { // it ended too early
+		seq, rec, err := a.next()
+		switch {
+		case errors.Is(err, io.EOF): // it ended too early
 			<-done
 			return explain(ctx, errors.Join(runErr, errCut))
-		}
-		line = line[: len(line)-1 : len(line)-1]
-		if len(line) > 0 && line[0] == 0 {
-			if string(line[1:]) != strconv.FormatUint(*next-first, 10) {
-				return errCut
-			}
-			_, _ = io.Copy(io.Discard, lines) // nothing comes
+		case err != nil:
+			return err
+		case rec == nil && seq != 0: // it has begun
+			*next = seq
+			continue
+		case rec == nil: // it is complete
+			_, _ = io.Copy(io.Discard, a.lines) // nothing comes
 			<-done
 			if runErr != nil {
 				return explain(ctx, runErr)
 			}
 			return nil
-		}
-		if ctx.Err() != nil {
+		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		}
-		if !yield(line, nil) {
+		case !yield(rec, nil):
 			return errStopped
 		}
 		*next++

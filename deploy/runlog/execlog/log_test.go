@@ -137,11 +137,13 @@ func TestOutputCutShort(t *testing.T) {
 		require.NoError(t, l.Append(t.Context(), "a", uint64(n), rec(n)))
 		whole += len(rec(n)) + 1
 	}
-	for left := range whole + 3 { // the last line is a zero byte, 3 and a line feed
+	const note = 3 // the first and the last line are a zero byte, a digit and a line feed
+	whole += 3 * len("1:")
+	for left := range note + whole + note {
 		short := newLog(t, &changing{Executor: host(t), stdout: func(w io.Writer) io.Writer { return &limited{w, left} }}, dir)
 		got, err := read(short, "a", 1)
 		require.ErrorContains(t, err, "cut short", left)
-		require.Len(t, got, left/(len(rec(1))+1))
+		require.Len(t, got, max(0, left-note)/(len("1:")+len(rec(1))+1))
 	}
 }
 

@@ -20,12 +20,32 @@
 // any ".d" behind it) gets one more ".d" where it is a directory, so it cannot
 // clash with a file.
 //
+// A file from which [Log.Prune] has removed records begins with an empty line,
+// which no record is, and a line that says how many:
+//
+//	{"v":1,"pruned":1200}
+//
+// so line 3 of the file is record 1201. Versions of this package from before
+// Prune refuse such a file.
+//
 // # Promises
 //
 // Append holds a lock on the file (flock) from reading the number of records
 // until the record is synced, so among goroutines and processes one wins each
 // number. It reads only what others added since this Log last looked. When it
-// fails, for a full disk or else, the file has its old length.
+// fails, for a full disk or else, the file has its old length. Between calls
+// the file stays open and is not locked; that it still has its name is looked
+// up each time.
+//
+// A process that was stopped in the middle of an Append keeps its lock, though
+// it may never go on. Whoever waits for it for longer than Options.Wait gets
+// [ErrBusy], which on Linux names the process and says whether it is stopped.
+// To end it frees the lock, and whatever it left is treated as a crash is.
+//
+// Prune writes the records that stay to a new file, stg/api@pruning, which
+// then takes the name of the old one, under the same lock and with the same
+// owner. It needs room for them. A reader that has begun reads on in the old
+// file.
 //
 // Read takes the lock while it looks where the stream ends, and syncs what it
 // is about to yield: a record that somebody reads is durable, even if the
@@ -49,10 +69,12 @@
 // # Errors
 //
 // All are an [*Error] with path and line, which wraps [deploy.ErrConflict],
-// [deploy.ErrTorn], [deploy.ErrStreamName], [deploy.ErrRecord], the cause of
+// [deploy.ErrTorn], [deploy.ErrStreamName], [deploy.ErrRecord], [ErrBusy], the cause of
 // ctx, or the error of the operating system with what to do about it. Where there is no flock the
 // error wraps [errors.ErrUnsupported].
 //
-// A [Log] is safe for concurrent use, needs no closing and logs nothing. The
+// A [Log] is safe for concurrent use and logs nothing. It needs no closing, but
+// keeps up to 32 files open until [Log.Close] or the garbage collector closes
+// them. The
 // package uses the standard library only.
 package filelog

@@ -2,6 +2,10 @@
 
 package filelog
 
+import "os"
+
 func isFull(error) bool { return false }
 
 func isReadOnly(error) bool { return false }
+
+func keepOwner(os.FileInfo, string) error { return nil }

@@ -113,7 +113,9 @@ func limited(dir string) error {
 func TestReadOnlyDirectory(t *testing.T) {
 	dir, ok := mount(t, "size=64k")
 	if ok {
-		require.NoError(t, newLog(t, dir).Append(t.Context(), "s", 1, rec(1)))
+		first := newLog(t, dir)
+		require.NoError(t, first.Append(t.Context(), "s", 1, rec(1)))
+		require.NoError(t, first.Close()) // nothing is open for writing
 		require.NoError(t, syscall.Mount("", dir, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
 	} else {
 		dir = t.TempDir()

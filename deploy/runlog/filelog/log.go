@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/masaruk/devops/deploy"
 	"github.com/masaruk/devops/internal/durable"
@@ -19,23 +22,33 @@ const (
 	dirPerm  fs.FileMode = 0o700
 )
 
-// Options are the options of [New]. There are none yet; nil is fine.
-type Options struct{}
+// Options are the options of [New]; nil means the defaults.
+type Options struct {
+	// Wait is how long a call waits for another process, or another Log, that
+	// has locked the file of the stream; zero is 30 seconds, negative is no
+	// bound but ctx. What is locked for longer is mostly a process that was
+	// stopped in the middle.
+	Wait time.Duration
+}
+
+const defaultWait = 30 * time.Second
 
 // Log keeps streams as files. It is safe for concurrent use, also by other
 // processes.
 type Log struct {
 	dir  string
 	fsys durable.FS
+	wait time.Duration
 
 	mu      sync.Mutex
 	streams map[string]*stream
+	open    map[*stream]bool // that keep their file open
 }
 
-var _ deploy.Log = (*Log)(nil)
+var _ deploy.Pruner = (*Log)(nil)
 
 // New returns the log in dir, which need not exist. It does no I/O.
-func New(dir string, _ *Options) (*Log, error) {
+func New(dir string, opts *Options) (*Log, error) {
 	if dir == "" {
 		return nil, &Error{Op: "open", Path: dir, Err: errors.New("the directory has no name; give one")}
 	}
@@ -43,7 +56,25 @@ func New(dir string, _ *Options) (*Log, error) {
 	if err != nil {
 		return nil, &Error{Op: "open", Path: dir, Err: err}
 	}
-	return &Log{dir: abs, fsys: durable.OS{}, streams: map[string]*stream{}}, nil
+	l := &Log{dir: abs, fsys: durable.OS{}, wait: defaultWait, streams: map[string]*stream{}, open: map[*stream]bool{}}
+	if opts != nil && opts.Wait != 0 {
+		l.wait = opts.Wait
+	}
+	return l, nil
+}
+
+// Close closes the files that the Log keeps open, so that their file system
+// can be unmounted. It waits for calls under way. The Log can be used on.
+func (l *Log) Close() error {
+	l.mu.Lock()
+	open := slices.Collect(maps.Keys(l.open))
+	l.mu.Unlock()
+	for _, s := range open {
+		s.busy <- struct{}{}
+		l.drop(s)
+		s.leave()
+	}
+	return nil
 }
 
 // Append adds rec as record number seq. See [deploy.Log].
@@ -65,13 +96,16 @@ func (l *Log) Append(ctx context.Context, name string, seq uint64, rec []byte) e
 	return nil
 }
 
-func (l *Log) append(ctx context.Context, s *stream, seq uint64, rec []byte) error {
-	f, err := l.lockForAppend(ctx, s, seq)
-	if err != nil {
+func (l *Log) append(ctx context.Context, s *stream, seq uint64, rec []byte) (err error) {
+	if err := l.lockForAppend(ctx, s, seq); err != nil {
 		return err
 	}
-	defer f.Close() // read only, for the lock
-	end, err := s.scan(f)
+	defer func() {
+		if failed := l.unlock(s); failed != nil {
+			err = errors.Join(err, failed)
+		}
+	}()
+	end, err := l.scan(s)
 	if err != nil {
 		return err
 	}
@@ -79,12 +113,12 @@ func (l *Log) append(ctx context.Context, s *stream, seq uint64, rec []byte) err
 		return err
 	}
 	if end.torn > 0 {
-		if err := l.moveAside(s, f, end); err != nil {
+		if err := l.moveAside(s, end); err != nil {
 			return fmt.Errorf("move the torn record aside: %w", err)
 		}
 	}
 	line := append(append(make([]byte, 0, len(rec)+1), rec...), '\n')
-	if err := durable.Append(l.fsys, s.path, line, filePerm); err != nil {
+	if err := l.write(s, end.size, line); err != nil {
 		s.forget()
 		return err
 	}
@@ -92,35 +126,65 @@ func (l *Log) append(ctx context.Context, s *stream, seq uint64, rec []byte) err
 	return nil
 }
 
-// lockForAppend opens the file under an exclusive lock and makes it, with its
+// write adds a line at the end of the locked file, which is at size, and makes
+// it durable. After an error the file has its old length, as far as the
+// operating system still lets it be set.
+func (l *Log) write(s *stream, size int64, line []byte) error {
+	if err := l.openOut(s); err != nil {
+		return err
+	}
+	if size == 0 {
+		// The name first: a file with content always has a durable name.
+		if err := l.fsys.SyncDir(filepath.Dir(s.path)); err != nil {
+			return err
+		}
+	}
+	_, err := s.out.Write(line)
+	if err == nil {
+		err = s.out.Sync()
+	}
+	if err != nil {
+		err = errors.Join(err, s.out.Truncate(size))
+	}
+	return err
+}
+
+// lockForAppend locks the file against everybody and makes it, with its
 // directory, where it may be the first record's.
-func (l *Log) lockForAppend(ctx context.Context, s *stream, seq uint64) (*os.File, error) {
-	f, err := durable.OpenLocked(ctx, s.path, os.O_RDONLY, 0, durable.Exclusive)
+func (l *Log) lockForAppend(ctx context.Context, s *stream, seq uint64) error {
+	err := l.lock(ctx, s, durable.Exclusive)
 	if errors.Is(err, fs.ErrNotExist) && seq != 1 {
-		return nil, conflict(seq, 0)
+		return conflict(seq, 0)
 	}
 	if err == nil {
-		info, statErr := f.Stat()
+		info, statErr := s.in.Stat()
 		if statErr == nil && info.Size() > 0 {
-			return f, nil
+			return nil
 		}
-		err = errors.Join(statErr, f.Close())
+		err = errors.Join(statErr, l.unlock(s))
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
+		return err
 	}
 	// Empty or missing: whoever made the directories may have been killed
 	// before they were durable.
 	if err := durable.MkdirAll(l.fsys, filepath.Dir(s.path), dirPerm); err != nil {
-		return nil, err
+		return err
 	}
-	return durable.OpenLocked(ctx, s.path, os.O_RDONLY|os.O_CREATE, filePerm, durable.Exclusive)
+	made, err := os.OpenFile(s.path, os.O_RDONLY|os.O_CREATE, filePerm)
+	if err != nil {
+		return err
+	}
+	if err := made.Close(); err != nil {
+		return err
+	}
+	return l.lock(ctx, s, durable.Exclusive)
 }
 
 // moveAside keeps the torn bytes in a file of their own and cuts them off.
-func (l *Log) moveAside(s *stream, f *os.File, end position) error {
+func (l *Log) moveAside(s *stream, end position) error {
 	torn := make([]byte, end.torn)
-	if _, err := f.ReadAt(torn, end.size); err != nil {
+	if _, err := s.in.ReadAt(torn, end.size); err != nil {
 		return err
 	}
 	for n := 1; ; n++ {
@@ -166,23 +230,29 @@ func (l *Log) Read(ctx context.Context, name string, from uint64) iter.Seq2[[]by
 }
 
 // snapshot finds where the stream ends and makes it durable up to there.
-func (l *Log) snapshot(ctx context.Context, s *stream, from uint64) (*reader, error) {
+func (l *Log) snapshot(ctx context.Context, s *stream, from uint64) (r *reader, err error) {
 	if err := s.enter(ctx); err != nil {
 		return nil, err
 	}
 	defer s.leave()
-	f, err := durable.OpenLocked(ctx, s.path, os.O_RDONLY, 0, durable.Shared)
-	if err != nil {
+	if err := l.lock(ctx, s, durable.Shared); err != nil {
 		return nil, err
 	}
-	defer f.Close() // read only, for the lock
+	defer func() {
+		if failed := l.unlock(s); failed != nil {
+			if r != nil {
+				_ = r.f.Close() // read only
+			}
+			r, err = nil, errors.Join(err, failed)
+		}
+	}()
 	start := s.known
-	end, err := s.scan(f)
+	end, err := l.scan(s)
 	if err != nil {
 		return nil, err
 	}
-	if start.count >= from || start.count > end.count {
-		start = position{}
+	if start.count >= from || start.count < s.origin.count || start.count > end.count {
+		start = s.origin
 	}
 	if !s.synced {
 		if err := durable.SyncFile(l.fsys, s.path); err != nil {

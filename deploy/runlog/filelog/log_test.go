@@ -21,6 +21,7 @@ func newLog(t testing.TB, dir string) *filelog.Log {
 	t.Helper()
 	l, err := filelog.New(dir, nil)
 	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, l.Close()) })
 	return l
 }
 
@@ -56,6 +57,10 @@ func (w *twins) next() *filelog.Log { return w.logs[w.calls.Add(1)%2] }
 
 func (w *twins) Append(ctx context.Context, stream string, seq uint64, rec []byte) error {
 	return w.next().Append(ctx, stream, seq, rec)
+}
+
+func (w *twins) Prune(ctx context.Context, stream string, before uint64) error {
+	return w.next().Prune(ctx, stream, before)
 }
 
 func (w *twins) Read(ctx context.Context, stream string, from uint64) iter.Seq2[[]byte, error] {
@@ -139,6 +144,27 @@ func TestOthersAppend(t *testing.T) {
 		}
 	}
 	require.NoError(t, a.Append(t.Context(), "s", 2, rec(2)))
+}
+
+// A file that was cut in place is read as it is now.
+func TestOthersTruncate(t *testing.T) {
+	dir := t.TempDir()
+	l := newLog(t, dir)
+	write(t, l, "s", 5)
+	name := filepath.Join(dir, "s.jsonl")
+	require.NoError(t, os.Truncate(name, int64(2*(len(rec(1))+1))))
+	require.ErrorIs(t, l.Append(t.Context(), "s", 6, rec(6)), deploy.ErrConflict)
+	got, err := read(l, "s", 1)
+	require.NoError(t, err)
+	require.Equal(t, []string{string(rec(1)), string(rec(2))}, got)
+	require.NoError(t, os.Truncate(name, 0))
+	require.NoError(t, l.Append(t.Context(), "s", 1, rec(7)))
+	require.NoError(t, os.Remove(name))
+	require.ErrorIs(t, l.Append(t.Context(), "s", 2, rec(2)), deploy.ErrConflict)
+	require.NoError(t, l.Append(t.Context(), "s", 1, rec(8)))
+	got, err = read(newLog(t, dir), "s", 1)
+	require.NoError(t, err)
+	require.Equal(t, []string{string(rec(8))}, got)
 }
 
 func TestRefusedRecords(t *testing.T) {

@@ -26,8 +26,11 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	}
 	err := fmt.Errorf("no such role: %q", role)
-	if role == "limited" {
+	switch role {
+	case "limited":
 		err = limited(dir)
+	case "stops":
+		err = stops(dir)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/masaruk/devops/deploy"
+	"github.com/masaruk/devops/internal/durable"
 )
 
 // stream is what a Log remembers of a file, so that it does not read all of it
@@ -20,9 +21,12 @@ type stream struct {
 	base string        // path without .jsonl
 	busy chan struct{} // holds one token while somebody is inside
 
-	file   os.FileInfo // that the rest is about; nil is none yet
-	known  position
-	synced bool // known is durable
+	in     *os.File     // for the lock and to read; nil is not open
+	out    durable.File // to write; nil is not open
+	file   os.FileInfo  // of in, as it was opened
+	origin position     // of the first record in that file
+	known  position     // the last place known in it; the zero position is none
+	synced bool         // known is durable
 }
 
 // position is a place in a stream between two records.
@@ -65,7 +69,7 @@ func (s *stream) enter(ctx context.Context) error {
 func (s *stream) leave() { <-s.busy }
 
 // forget makes the next scan start afresh.
-func (s *stream) forget() { s.file, s.known, s.synced = nil, position{}, false }
+func (s *stream) forget() { s.origin, s.known, s.synced = position{}, position{}, false }
 
 // grew notes a record that this Log has appended durably.
 func (s *stream) grew(size int) {
@@ -73,22 +77,26 @@ func (s *stream) grew(size int) {
 	s.synced = true
 }
 
-// scan finds the end of the stream. The caller holds the lock of f.
-func (s *stream) scan(f *os.File) (position, error) {
-	info, err := f.Stat()
+// scan finds the end of the stream, whose file is locked.
+func (l *Log) scan(s *stream) (position, error) {
+	info, err := s.in.Stat()
 	if err != nil {
 		return position{}, err
 	}
-	if s.file == nil || !os.SameFile(s.file, info) || info.Size() < s.known.size {
+	if info.Size() < s.known.size {
 		s.forget()
 	}
-	s.file = info
+	if s.known == (position{}) {
+		if err := l.begin(s, info.Size()); err != nil {
+			return position{}, err
+		}
+	}
 	if info.Size() == s.known.size {
 		s.known.torn = 0
 		return s.known, nil
 	}
 	s.synced = false
-	s.known, err = scanFrom(f, s.known, info.Size())
+	s.known, err = scanFrom(s.in, s.known, info.Size())
 	if err != nil {
 		s.forget()
 	}

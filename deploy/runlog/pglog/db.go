@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"strings"
 	"time"
 
@@ -119,16 +120,28 @@ const (
 
 // begin is the statement that begins a transaction together with its settings.
 // They end with it, so a connection pool may sit between.
-func (d database) begin(mode string) string {
-	if d.timeout < 0 {
-		return mode
+func (d database) begin(mode string, locks ...string) string {
+	text := []string{mode}
+	if d.timeout >= 0 {
+		ms := (d.timeout + time.Millisecond - 1) / time.Millisecond
+		text = append(text, fmt.Sprintf("set local statement_timeout = %d; set local idle_in_transaction_session_timeout = %d", ms, ms))
 	}
-	ms := (d.timeout + time.Millisecond - 1) / time.Millisecond
-	return fmt.Sprintf("%s; set local statement_timeout = %d; set local idle_in_transaction_session_timeout = %d", mode, ms, ms)
+	return strings.Join(append(text, locks...), "; ")
 }
 
-// transact runs f in a transaction and commits it, once.
-func (d database) transact(ctx context.Context, mode string, f func(context.Context, pgx.Tx) error) error {
+// lock is a statement that keeps Append and Prune of a stream apart until the
+// transaction ends: an Append does not see that the row which it would follow
+// is being removed. Streams whose names have the same sum share a lock, which
+// does no harm.
+func (d database) lock(function, stream string) string {
+	sum := fnv.New64a()
+	_, _ = sum.Write([]byte("devops run log\x00" + d.schema + "\x00" + stream)) // never fails
+	return fmt.Sprintf("select pg_catalog.%s(%d)", function, int64(sum.Sum64()))
+}
+
+// transact runs f in a transaction and commits it, once. It first takes the
+// locks.
+func (d database) transact(ctx context.Context, mode string, f func(context.Context, pgx.Tx) error, locks ...string) error {
 	if d.timeout > 0 {
 		cause := fmt.Errorf("PostgreSQL did not answer within %v: %w", d.timeout, context.DeadlineExceeded)
 		limited, cancel := context.WithTimeoutCause(ctx, d.timeout, cause)
@@ -138,7 +151,7 @@ func (d database) transact(ctx context.Context, mode string, f func(context.Cont
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	tx, err := d.db.BeginTx(ctx, pgx.TxOptions{BeginQuery: d.begin(mode)})
+	tx, err := d.db.BeginTx(ctx, pgx.TxOptions{BeginQuery: d.begin(mode, locks...)})
 	if err != nil {
 		return explain(ctx, err)
 	}

@@ -20,8 +20,10 @@
 //	GRANT USAGE ON SCHEMA devops_runlog TO deployer;
 //	GRANT SELECT, INSERT ON devops_runlog.record TO deployer;
 //	GRANT SELECT, INSERT, UPDATE ON devops_runlog.head TO deployer; -- Anchor
+//	GRANT DELETE ON devops_runlog.record TO janitor;                -- Prune
 //
-// so whoever only runs releases cannot change or remove a record. To read:
+// so whoever only runs releases cannot change or remove a record; whoever prunes
+// needs the other rights too. To read:
 //
 //	SELECT seq, convert_from(rec, 'UTF8')::jsonb FROM devops_runlog.record
 //	WHERE stream = 'stg/api' ORDER BY seq;
@@ -42,6 +44,11 @@
 // that wants the same number for at most Options.Timeout: the server then ends
 // the session of the frozen one, which gets an error when it wakes.
 //
+// [Log.Prune] deletes in one transaction, and waits for Appends to the stream
+// that are under way, as new ones wait for it, by an advisory lock that ends
+// with the transaction. Else an Append that has seen the record which it would
+// follow could write after that one is gone.
+//
 // Nothing outlives a transaction: no session settings, advisory locks or
 // prepared statements. So the log works through PgBouncer in transaction mode.
 // An Append is three round trips. Read takes pages of about 1 MiB, each in a
@@ -55,6 +62,7 @@
 // # Errors
 //
 // All are an [*Error] with stream and number, which wraps [deploy.ErrConflict],
+// [deploy.ErrPruned],
 // [deploy.ErrStreamName], [deploy.ErrRecord], [ErrMissing], the cause of ctx, or the error of pgx
 // with what to do about it. They never hold the DSN or a record. When the
 // connection breaks before the server's answer has come, Append returns an

@@ -14,7 +14,7 @@ import (
 // processes.
 type Log struct{ database }
 
-var _ deploy.Log = (*Log)(nil)
+var _ deploy.Pruner = (*Log)(nil)
 
 // New returns the log in the database. It does no I/O; the tables are made by
 // [Migrate].
@@ -29,8 +29,10 @@ func New(db DB, opts *Options) (*Log, error) {
 const (
 	insertRecord = `INSERT INTO %s.record (stream, seq, rec)
 		SELECT $1::text, $2::bigint, $3::bytea
-		WHERE $2::bigint = 1 OR EXISTS (SELECT FROM %s.record WHERE stream = $1::text AND seq = $2::bigint - 1)
+		WHERE CASE WHEN $2::bigint = 1 THEN NOT EXISTS (SELECT FROM %s.record WHERE stream = $1::text)
+			ELSE EXISTS (SELECT FROM %s.record WHERE stream = $1::text AND seq = $2::bigint - 1) END
 		ON CONFLICT (stream, seq) DO NOTHING`
+	lowestRecord = `SELECT coalesce(min(seq), 0) FROM %s.record WHERE stream = $1::text`
 	countRecords = `SELECT coalesce(max(seq), 0) FROM %s.record WHERE stream = $1::text`
 	// A page ends with the record that makes it reach the size, and knows the
 	// sizes without reading the records.
@@ -70,7 +72,7 @@ func (l *Log) append(ctx context.Context, stream string, seq uint64, rec []byte)
 			return err
 		}
 		return conflict(seq, uint64(count))
-	})
+	}, l.lock("pg_advisory_xact_lock_shared", stream))
 }
 
 // Read yields the records from number from. See [deploy.Log].
@@ -91,7 +93,14 @@ func (l *Log) Read(ctx context.Context, stream string, from uint64) iter.Seq2[[]
 			if len(rows) == 0 {
 				return
 			}
-			for _, r := range rows {
+			for i, r := range rows {
+				if i == 0 && r.Seq > int64(next) { // pruned, or else the chain tells
+					if err := l.begun(ctx, stream, from, next, r.Seq); err != nil {
+						fail(next, err)
+						return
+					}
+					next = uint64(r.Seq)
+				}
 				if r.Seq != int64(next) {
 					fail(next, ErrMissing)
 					return
@@ -107,6 +116,24 @@ func (l *Log) Read(ctx context.Context, stream string, from uint64) iter.Seq2[[]
 			}
 		}
 	}
+}
+
+// begun tells whether first may be read next: the stream begins there, and no
+// record was read before.
+func (l *Log) begun(ctx context.Context, stream string, from, next uint64, first int64) error {
+	var lowest int64
+	err := l.transact(ctx, reading, func(ctx context.Context, tx pgx.Tx) error {
+		return tx.QueryRow(ctx, l.sql(lowestRecord), unnamed, stream).Scan(&lowest)
+	})
+	switch {
+	case err != nil:
+		return err
+	case lowest < first:
+		return ErrMissing
+	case lowest > first || next != max(from, 1):
+		return deploy.ErrPruned
+	}
+	return nil
 }
 
 // row is a record with its number.

@@ -40,6 +40,19 @@
 // Append fails with [ErrUnsafe] until a probe has succeeded. A program that
 // wants to know early calls [Log.Probe].
 //
+// # Pruning
+//
+// [Log.Prune] makes the object stg/api/B/<number of the first record that
+// stays> and then replaces the records before it by empty objects, eight at a
+// time. Their keys stay taken for ever, since a deleted one could be had again
+// by a controller that slept meanwhile; S3 bills no storage for the content of
+// an empty object. Who meets one looks for the highest number below B/ and
+// reads from there. A Prune that broke off shows no gap, and the next one
+// completes it. In a bucket with versioning the records stay as noncurrent
+// versions until a lifecycle rule expires those.
+//
+// # Torn records
+//
 // S3 replaces whole objects, so there are no torn records. An object that
 // this package did not write, or that has another length, is [ErrForeign]; a
 // number that is missing in the middle is [ErrMissing].
@@ -47,22 +60,26 @@
 // # Cost
 //
 // An Append is one PUT, after one HEAD where another Log wrote the record
-// before; the first is some eight requests more. Read is one LIST for each
+// before; the first is some eight requests more. Prune is a PUT for each record
+// that goes and a LIST for each 1,000 that ever were. Read is one LIST for each
 // 1,000 records from the number asked for on, not from the first, and one GET
 // for each record, eight at a time. A run of 100 records reads in some 15 round
 // trips.
 //
 // # Rights
 //
-// s3:PutObject and s3:GetObject on the objects, s3:ListBucket on the bucket
+// To run: s3:PutObject and s3:GetObject on the objects, s3:ListBucket on the bucket
 // (without it S3 answers "forbidden" for what does not exist), and for the
 // probe's object s3:DeleteObject. Deny s3:DeleteObject below <prefix> otherwise,
 // and demand the condition s3:if-none-match for s3:PutObject: then nobody with
-// these rights can change a record. A lifecycle rule must not expire records.
+// these rights can change a record. Prune overwrites records, so it needs
+// credentials of its own without that condition. A lifecycle rule must not
+// expire records.
 //
 // # Errors
 //
 // All are an [*Error] with stream and number, which wraps [deploy.ErrConflict],
+// [deploy.ErrPruned],
 // [deploy.ErrStreamName], [deploy.ErrRecord], [ErrForeign], [ErrMissing], [ErrUnsafe], the cause of
 // ctx, or, where no answer came, the SDK's own. They hold what the store says
 // of the reason, no credentials and no record.

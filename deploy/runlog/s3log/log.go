@@ -22,7 +22,7 @@ type Log struct {
 	known map[string]uint64 // a number of each stream that is there
 }
 
-var _ deploy.Log = (*Log)(nil)
+var _ deploy.Pruner = (*Log)(nil)
 
 // New returns the log in the bucket, which must exist. It does no I/O.
 func New(client *s3.Client, bucketName string, opts *Options) (*Log, error) {

@@ -74,6 +74,10 @@ func (w *twins) Append(ctx context.Context, stream string, seq uint64, rec []byt
 	return w.next().Append(ctx, stream, seq, rec)
 }
 
+func (w *twins) Prune(ctx context.Context, stream string, before uint64) error {
+	return w.next().Prune(ctx, stream, before)
+}
+
 func (w *twins) Read(ctx context.Context, stream string, from uint64) iter.Seq2[[]byte, error] {
 	return w.next().Read(ctx, stream, from)
 }

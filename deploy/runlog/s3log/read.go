@@ -2,6 +2,7 @@ package s3log
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"strconv"
@@ -9,7 +10,6 @@ import (
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/masaruk/devops/deploy"
 )
@@ -28,6 +28,21 @@ func (l *Log) Read(ctx context.Context, stream string, from uint64) iter.Seq2[[]
 		next := max(from, 1)
 		for more := true; more; {
 			end, truncated, listErr := l.list(ctx, stream, next)
+			if errors.Is(listErr, errEmptied) {
+				first, err := l.begin(ctx, stream)
+				switch {
+				case err == nil && first <= end:
+					err = fmt.Errorf("%w: record %d is empty and was not pruned", ErrForeign, end)
+				case err == nil && next != max(from, 1):
+					err = deploy.ErrPruned
+				}
+				if err != nil {
+					fail(end, err)
+					return
+				}
+				next = first
+				continue
+			}
 			more = truncated
 			for next < end {
 				recs, err := l.fetch(ctx, stream, next, min(end, next+together))
@@ -56,26 +71,19 @@ func (l *Log) Read(ctx context.Context, stream string, from uint64) iter.Seq2[[]
 
 // list finds the records from next on, up to but not including end, and
 // whether there may be more behind them. Beside an error end is where the
-// records end that are good.
+// records end that are good; beside errEmptied it is the number of a record
+// that was pruned.
 func (l *Log) list(ctx context.Context, stream string, next uint64) (end uint64, more bool, err error) {
-	ctx, cancel := l.limit(ctx)
-	defer cancel()
-	if ctx.Err() != nil {
-		return next, false, context.Cause(ctx)
-	}
-	in := &s3.ListObjectsV2Input{
-		Bucket: &l.name, Prefix: aws.String(l.records(stream)), StartAfter: aws.String(l.key(stream, next-1)),
-	}
-	if l.page > 0 {
-		in.MaxKeys = &l.page
-	}
-	out, err := l.client.ListObjectsV2(ctx, in)
+	out, err := l.listAfter(ctx, l.records(stream), l.key(stream, next-1))
 	if err != nil {
-		return next, false, explain(ctx, err)
+		return next, false, err
 	}
 	for _, o := range out.Contents {
 		key := aws.ToString(o.Key)
 		if key == l.key(stream, next) {
+			if aws.ToInt64(o.Size) == 0 {
+				return next, true, errEmptied
+			}
 			next++
 			continue
 		}
@@ -119,6 +127,9 @@ func (l *Log) record(ctx context.Context, key string) ([]byte, error) {
 	m, err := parseMark(metadata)
 	if err != nil {
 		return nil, err
+	}
+	if m.length == 0 && len(rec) == 0 {
+		return nil, deploy.ErrPruned // since it was listed
 	}
 	if len(rec) != m.length {
 		return nil, fmt.Errorf("%w: it has %d bytes (or more), %d were written", ErrForeign, len(rec), m.length)
