@@ -115,12 +115,8 @@ func (x *execution) verify(ctx context.Context, s Step, phase Phase, attempt int
 func (x *execution) try(ctx context.Context, s Step, phase Phase) error {
 	attempt := x.attemptState(s.Name, phase).attempts + 1
 	intent := &record{Kind: recIntent, Run: x.id, Step: s.Name, Host: localHost, Phase: phase, Attempt: attempt}
-	holds := x.goesOn
-	if phase == PhaseForward {
-		holds = x.goesForward
-	}
-	if err := x.journal.appendWhile(ctx, intent, holds); err != nil {
-		return x.stale(err)
+	if err := x.appendStep(ctx, intent, phase); err != nil {
+		return err
 	}
 	x.events.send(StepStarted{Run: x.id, Step: s.Name, Host: localHost, Kind: s.Kind, Phase: phase, Attempt: attempt, Time: time.Now()})
 	action := s.Do

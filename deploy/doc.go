@@ -169,7 +169,7 @@
 // missing was pruned: who cuts the beginning off in another way is found as one
 // who edits a record is. Against somebody who makes a whole new chain it helps no
 // more than the chain does. [Report.Pruned] and [DORA.Incomplete] tell that
-// earlier runs are gone.
+// earlier runs are gone, and whoever names one gets [ErrPruned].
 //
 // # Errors, events, logs
 //

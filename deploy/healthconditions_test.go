@@ -275,7 +275,7 @@ func TestConditionsThatCannotWork(t *testing.T) {
 		"field MaxFailed, MinRequests, InitialDelay or":      &deploy.Watch{For: 1, InitialDelay: -1},
 		"deploy.Func needs a name and a version":             deploy.Check("", "1", nil),
 		"field URL has a password":                           &deploy.HTTPCheck{URL: "http://me:canary-canary@${addr}/"},
-		"deploy.Health: field URL has a password":            &deploy.Health{URL: "http://me:canary-canary@127.0.0.1/"},
+		"deploy.Health: field URL has a password":            &deploy.Health{URL: "http://me:canary-" + "canary@127.0.0.1/"},
 		"deploy.HTTPCheck: field URL is empty":               &deploy.HTTPCheck{},
 		"field Want is set and Header is empty":              &deploy.HTTPCheck{URL: "http://a/", Want: "v3"},
 		`field Pointer: the JSON pointer "status" does not`:  &deploy.HTTPCheck{URL: "http://a/", Pointer: "status"},

@@ -30,6 +30,11 @@ func (x *execution) pausedHold() error {
 	if p == nil {
 		return nil
 	}
+	return x.holdBack(p)
+}
+
+// holdBack makes the run wait until somebody resumes.
+func (x *execution) holdBack(p *Pause) error {
 	x.tellPause(p)
 	return &HeldError{Plan: x.name(), Run: x.id, Pause: p}
 }
@@ -39,26 +44,24 @@ func (x *execution) tellPause(p *Pause) {
 	x.pauseTold.Do(func() { x.events.send(RunPaused{Run: x.id, Pause: *p}) })
 }
 
-// goesForward tells that nobody has decided to turn back or to pause. Like
-// goesOn it is asked while the journal is locked.
-func (x *execution) goesForward() bool { return !x.state().undoing && x.goesOn() }
-
-// goesOn tells that nobody has decided to pause.
-func (x *execution) goesOn() bool { return x.state().paused == nil }
-
-// notTurned tells that nobody has decided to turn back.
-func (x *execution) notTurned() bool { return !x.state().undoing }
-
-// stale says which decision it was that came first.
-func (x *execution) stale(err error) error {
-	if err != errStale {
-		return err
-	}
-	if held := x.pausedHold(); held != nil {
-		return held
+// appendStep appends what begins a step, or leaves it out, if nobody has decided
+// against it before the place in the log that the record gets. The error is a
+// [*HeldError] where that is a pause, and errStale where the run turns back.
+func (x *execution) appendStep(ctx context.Context, r *record, phase Phase) error {
+	var paused *Pause
+	err := x.journal.appendWhile(ctx, r, func() bool {
+		s := x.state()
+		paused = s.paused
+		return paused == nil && (phase == PhaseUndo || !s.undoing)
+	})
+	if err == errStale && paused != nil {
+		return x.holdBack(paused)
 	}
 	return err
 }
+
+// notTurned tells that nobody has decided to turn back.
+func (x *execution) notTurned() bool { return !x.state().undoing }
 
 // defaultPoll is how often a run looks for decisions while its steps run.
 const defaultPoll = 5 * time.Second

@@ -326,19 +326,43 @@ func TestALookThatHangsHoldsUpNothing(t *testing.T) {
 	})
 }
 
-// TestALookBesideAppends takes no record in twice: steps of one branch append
-// while the log is being read.
-func TestALookBesideAppends(t *testing.T) {
-	var did []string
-	log := newMemLog()
-	var steps []deploy.Step
-	for i := range 200 {
-		steps = append(steps, deploy.Step{Name: fmt.Sprint("s", i), Needs: []string{}, InFlight: deploy.Repeat, Do: &effect{Name: "x", did: &did}})
+// slowLog has Reads that take their time while it is told so.
+type slowLog struct {
+	*memLog
+	slow  atomic.Bool
+	ready chan struct{}
+}
+
+func (l *slowLog) Read(ctx context.Context, stream string, from uint64) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		if l.slow.Load() {
+			<-l.ready
+		}
+		l.memLog.Read(ctx, stream, from)(yield)
 	}
-	rep, err := newRunner(t, log, &deploy.Options{Poll: time.Nanosecond, Parallel: 8}).Run(t.Context(), "r1", plan(steps...))
-	require.NoError(t, err)
-	require.Equal(t, deploy.Succeeded, rep.Outcome)
-	require.Len(t, did, 200)
+}
+
+// TestALookBesideAppends takes no record in twice: steps end and begin while the
+// log is being read.
+func TestALookBesideAppends(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var did []string
+		log := &slowLog{memLog: newMemLog(), ready: make(chan struct{})}
+		p := three(&did)
+		p.Steps[0].Do.(*effect).fn = func(context.Context, *deploy.Call) error {
+			log.slow.Store(true)
+			time.Sleep(6 * time.Second) // a look begins meanwhile
+			return nil
+		}
+		p.Steps[2].Do.(*effect).fn = func(ctx context.Context, _ *deploy.Call) error {
+			close(log.ready)
+			time.Sleep(time.Minute) // and ends now
+			return context.Cause(ctx)
+		}
+		rep, err := newRunner(t, log, nil).Run(t.Context(), "r1", p)
+		require.NoError(t, err)
+		require.Equal(t, deploy.Succeeded, rep.Outcome)
+	})
 }
 
 // TestNoStepAppendsAfterATakeover: one branch finds out at its end, and the

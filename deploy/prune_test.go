@@ -345,6 +345,27 @@ func TestPruneIsRefusedWhileARunIsUnfinished(t *testing.T) {
 	require.Zero(t, n)
 }
 
+// TestTwoPruneAtOnce: whichever comes first, the log says how many are gone.
+func TestTwoPruneAtOnce(t *testing.T) {
+	for _, other := range []deploy.Retention{{Keep: -1, Runs: 4}, {Keep: -1, Runs: 2}} {
+		log := newPrunable()
+		runs(t, log, nil, "r1", "r2", "r3", "r4", "r5")
+		var did []string
+		ref := three(&did).Ref("")
+		log.before = func(string, uint64, []byte) error {
+			log.before = nil
+			_, err := newRunner(t, log, nil).Prune(t.Context(), ref, other)
+			require.NoError(t, err)
+			return nil
+		}
+		_, err := newRunner(t, log, nil).Prune(t.Context(), ref, deploy.Retention{Keep: -1, Runs: 3})
+		require.NoError(t, err)
+		ids, gone := known(t, log)
+		require.Len(t, ids, 5-gone)
+		require.Equal(t, 5-min(other.Runs, 3), gone)
+	}
+}
+
 // TestAControllerThatSleptUntilItsRunWasPruned has lost its place, and does
 // not cry wolf.
 func TestAControllerThatSleptUntilItsRunWasPruned(t *testing.T) {

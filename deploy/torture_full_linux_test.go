@@ -165,3 +165,28 @@ func TestTheFailureOfAStepIsToldBesideThatOfTheLog(t *testing.T) {
 		})
 	}
 }
+
+// TestALogThatFailsOnceTurnsNothingBack: that the outcome of a step could not be
+// written is no failure of the step, whether there is room again or not.
+func TestALogThatFailsOnceTurnsNothingBack(t *testing.T) {
+	for failing := range uint64(10) {
+		var did []string
+		log := newMemLog()
+		log.before = func(_ string, seq uint64, _ []byte) error {
+			if seq == failing+1 {
+				log.before = nil
+				return syscall.ENOSPC
+			}
+			return nil
+		}
+		rep, err := newRunner(t, log, &deploy.Options{Parallel: 1}).Run(t.Context(), "r1", branches(&did, nil, nil))
+		require.ErrorIs(t, err, syscall.ENOSPC)
+		require.Len(t, log.streams["dev/api"], int(failing), "nothing comes behind it")
+		if rep != nil {
+			require.Equal(t, deploy.Interrupted, rep.Outcome)
+		}
+		rep, err = newRunner(t, log, nil).Run(t.Context(), "r1", branches(&did, nil, nil))
+		require.NoError(t, err)
+		require.Equal(t, deploy.Succeeded, rep.Outcome)
+	}
+}

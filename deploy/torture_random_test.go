@@ -16,7 +16,7 @@ import (
 // and judges them by the ledger. It goes on until every kind of end has come up.
 func TestTortureRandomPlans(t *testing.T) {
 	seed := tortureSeed(t)
-	kinds := []string{"succeeded", "undone", "undo failed", "skipped", "approved", "refused", "retried", "died", "asked", "undo that failed at first"}
+	kinds := []string{"succeeded", "undone", "undo failed", "skipped", "approved", "refused", "retried", "died", "asked", "paused", "undo that failed at first"}
 	met := map[string]int{}
 	missing := func() bool { return slices.ContainsFunc(kinds, func(kind string) bool { return met[kind] == 0 }) }
 	plans := tortureTries(1000, 120)
@@ -35,6 +35,8 @@ func (w *storm) through(t *testing.T, where string, met map[string]int) {
 	for range w.rnd.IntN(5) {
 		w.log.left.Store(0)
 		w.crashIn, w.log.behind = 0, w.rnd.IntN(2) == 0
+		w.sudden = w.rnd.IntN(4) == 0
+		w.log.calm.Store(w.rnd.Int64N(50)) // often after the end
 		if w.rnd.IntN(3) == 0 {
 			w.crashIn = 1 + w.rnd.IntN(12)
 		} else {
@@ -47,6 +49,7 @@ func (w *storm) through(t *testing.T, where string, met map[string]int) {
 		require.Empty(t, w.trouble, where)
 	}
 	w.log.left.Store(0)
+	w.log.calm.Store(0)
 	w.crashIn = 0
 	for failed := 0; ; {
 		r, p, rep, err := w.live(t, tortureRun, parallel)
@@ -54,6 +57,9 @@ func (w *storm) through(t *testing.T, where string, met map[string]int) {
 		require.Empty(t, w.trouble, where)
 		var held *deploy.HeldError
 		switch {
+		case rep.Outcome == deploy.Held && errors.As(err, &held) && held.Pause != nil:
+			require.NoError(t, r.Decide(t.Context(), p.Ref(tortureRun), "", deploy.Decision{Answer: deploy.AnswerResume, By: "person"}), where)
+			met["paused"]++
 		case rep.Outcome == deploy.Held && errors.As(err, &held):
 			require.NoError(t, r.Decide(t.Context(), p.Ref(tortureRun), held.Step, w.answer(held)), where)
 			met["asked"]++
@@ -111,7 +117,31 @@ func (w *storm) judge(t *testing.T, rep *deploy.Report, where string, met map[st
 	if rep.Outcome != deploy.Succeeded {
 		require.True(t, w.mayFail(), "%s: nothing failed", where)
 	}
+	heeded(t, recs, rep.Outcome, where)
 	w.judgeGate(t, rep, where, met)
+}
+
+// heeded: no step begins while the run is paused, none goes forward once
+// somebody wants it undone, and what was begun is undone then.
+func heeded(t *testing.T, recs []tortureRecord, end deploy.Outcome, where string) {
+	t.Helper()
+	paused, undoing := false, false
+	for i, r := range recs {
+		switch {
+		case r.Kind == "decided" && r.Decision.Answer == deploy.AnswerPause:
+			paused = true
+		case r.Kind == "decided" && r.Decision.Answer == deploy.AnswerResume:
+			paused = false
+		case r.Kind == "decided" && r.Decision.Answer == deploy.AnswerUndo:
+			paused, undoing = false, true
+		case r.Kind == "undo":
+			undoing = true
+		case r.Kind == "intent":
+			require.False(t, paused, "%s: record %d came while the run was paused", where, i+1)
+			require.False(t, undoing && r.Phase == deploy.PhaseForward, "%s: record %d goes forward after it turned back", where, i+1)
+		}
+	}
+	require.False(t, undoing && end == deploy.Succeeded, where)
 }
 
 // oftenEnough: no effect without an intent, and none again unasked.

@@ -22,7 +22,8 @@ import (
 // Random plans: branches that run at the same time, steps that fail, that fail
 // at first, that are skipped by an output of another, that cannot be undone or
 // not at once, and a gate that people approve or refuse. The program dies at
-// random appends, before or behind the record, and at random effects.
+// random appends, before or behind the record, and at random effects. Somebody
+// pauses the run or wants it undone just before one.
 
 // storm is one plan, and the ledger of what its steps really did.
 type storm struct {
@@ -37,6 +38,7 @@ type storm struct {
 	undoing bool
 	crashIn int // effects, counted down
 	gaveUp  bool
+	sudden  bool // who meddles wants it undone
 	trouble []string
 }
 
@@ -57,9 +59,14 @@ type stormLog struct {
 	left   atomic.Int64 // appends until then
 	behind bool         // the record is there all the same
 	cancel context.CancelFunc
+	calm   atomic.Int64 // appends until somebody meddles
+	meddle func()
 }
 
 func (l *stormLog) Append(ctx context.Context, stream string, seq uint64, rec []byte) error {
+	if l.calm.Add(-1) == 0 {
+		l.meddle()
+	}
 	if l.left.Add(-1) != 0 {
 		return l.memLog.Append(ctx, stream, seq, rec)
 	}
@@ -262,9 +269,11 @@ func (w *storm) live(t *testing.T, id deploy.RunID, parallel int) (r *deploy.Run
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	w.log.cancel = cancel
+	other := newRunner(t, w.log.memLog, nil)
+	w.log.cancel, w.log.meddle = cancel, func() { w.meddle(ctx, other, id) }
 	desk := newDesk(t, w.log, time.Millisecond)
-	r = newRunner(t, w.log, &deploy.Options{Initiator: starter, Parallel: parallel, Handle: func(e deploy.Event) {
+	poll := time.Duration(w.rnd.IntN(2)) * time.Millisecond // or seldom
+	r = newRunner(t, w.log, &deploy.Options{Initiator: starter, Parallel: parallel, Poll: poll, Handle: func(e deploy.Event) {
 		if o, ok := e.(deploy.StepOutput); ok && strings.Contains(o.Line, "waits until") {
 			w.vote(ctx, desk, o.Step)
 		}
@@ -291,5 +300,18 @@ func (w *storm) vote(ctx context.Context, desk *approval.Desk, step string) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.wrong("voting: %v", err)
+	}
+}
+
+// meddle pauses the run, or wants it undone. It may come too late.
+func (w *storm) meddle(ctx context.Context, r *deploy.Runner, id deploy.RunID) {
+	d := deploy.Decision{Answer: deploy.AnswerPause, By: "meddler"}
+	if w.sudden {
+		d.Answer = deploy.AnswerUndo
+	}
+	if r.Decide(ctx, plan().Ref(id), "", d) == nil && w.sudden {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.gaveUp = true
 	}
 }

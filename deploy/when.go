@@ -60,8 +60,8 @@ func (x *execution) skip(ctx context.Context, s Step) (skipped bool, err error) 
 		return false, nil
 	}
 	rec := &record{Kind: recSkipped, Run: x.id, Step: s.Name, Host: localHost}
-	if err := x.journal.appendWhile(ctx, rec, x.goesForward); err != nil {
-		return true, x.stale(err)
+	if err := x.appendStep(ctx, rec, PhaseForward); err != nil {
+		return true, err
 	}
 	x.events.send(StepFinished{
 		Run: x.id, Step: s.Name, Host: localHost, Kind: s.Kind, Phase: PhaseForward, Outcome: Skipped, Time: time.Now(),

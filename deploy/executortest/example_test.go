@@ -17,3 +17,12 @@ func Example() {
 	}
 	// Output:
 }
+
+// All that the function makes share the fence, as programs on one host do.
+func ExampleRunFencer() {
+	_ = func(t *testing.T) {
+		opts := &localexec.Options{Fence: t.TempDir()}
+		executortest.RunFencer(t, func() (deploy.Fencer, error) { return localexec.New(opts) })
+	}
+	// Output:
+}

@@ -72,7 +72,10 @@ const (
 	nameSSHDPlain = "sshd-plain"
 	nameS3        = "s3"
 	nameHosts     = "hosts"
-	// No servers, but what results are compared with, or parsed by.
+	// No servers, but what is driven, and what results are compared with, or
+	// parsed by.
+	nameGit      = "git"
+	nameFormat   = "backup-format" // with what a backup is read without this module
 	namePromtool = "promtool"
 	nameDotenv   = "npm-dotenv"
 	nameSentry   = "npm-@sentry/core"
@@ -112,6 +115,10 @@ func Requirements() ([]Requirement, error) {
 		Requirement{Name: nameHosts, Parts: []Part{
 			linux, root, debianPart("iproute2", ipPath),
 			systemPart("capabilities CAP_NET_ADMIN and CAP_SYS_ADMIN", mayUnshare),
+		}},
+		Requirement{Name: nameGit, Parts: []Part{debianPart("git", "/usr/bin/git")}},
+		Requirement{Name: nameFormat, Parts: []Part{
+			debianPart("age", "/usr/bin/age"), debianPart("zstd", "/usr/bin/zstd"), debianPart("jq", "/usr/bin/jq"), ssh,
 		}},
 		Requirement{Name: namePromtool, Parts: []Part{linux, debianPart("prometheus", promtoolPath)}},
 		npmRequirement(tools, nameDotenv),

@@ -34,7 +34,7 @@
 // record that was removed from the middle looks like the end: the hash chain
 // with an anchor kept elsewhere finds it.
 //
-// [Log.Prune] makes an empty file first-1201 before it removes the records up
+// [Log.Prune] makes an empty file first/1201 before it removes the records up
 // to number 1200, so that nobody reads those that a killed Prune has left; the
 // next one removes them. A writer that stood still until its number was pruned
 // looks for that file behind its link, takes the record away again and gets

@@ -58,7 +58,7 @@ func TestAWriterThatSleptUntilItsNumberWasPruned(t *testing.T) {
 		require.Equal(t, texts(9, 10), got)
 		names, err := filepath.Glob(filepath.Join(dir, "a", "@", "*"))
 		require.NoError(t, err)
-		require.Len(t, names, 3, "two records and which is the first: %q", names)
+		require.Len(t, names, 3, "two records and the folder that says which is the first: %q", names)
 	}
 }
 
@@ -70,7 +70,8 @@ func TestWhatAKilledPruneLeaves(t *testing.T) {
 	l := newLog(t, host(t), dir)
 	fill(t, l, 1, 12)
 	records := filepath.Join(dir, "a", "@")
-	require.NoError(t, os.WriteFile(filepath.Join(records, "first-9"), nil, 0o600))
+	require.NoError(t, os.Mkdir(filepath.Join(records, "first"), 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(records, "first", "9"), nil, 0o600))
 	require.NoError(t, os.Remove(filepath.Join(records, "2")))
 	require.NoError(t, os.Remove(filepath.Join(records, "7")))
 	for from, want := range map[uint64][]string{1: texts(9, 12), 7: texts(9, 12), 10: texts(10, 12)} {
@@ -88,9 +89,11 @@ func TestWhatAKilledPruneLeaves(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, names, 5, "%q", names)
 	require.NoError(t, l.Prune(t.Context(), "a", 11))
-	names, err = filepath.Glob(filepath.Join(records, "*"))
-	require.NoError(t, err)
-	require.Equal(t, []string{"11", "12", "first-11"}, bases(names))
+	for pattern, want := range map[string][]string{"*": {"11", "12", "first"}, "first/*": {"11"}} {
+		names, err = filepath.Glob(filepath.Join(records, pattern))
+		require.NoError(t, err)
+		require.Equal(t, want, bases(names))
+	}
 	require.ErrorContains(t, l.Prune(t.Context(), "a", 13), "ends at record 12")
 }
 
@@ -109,8 +112,8 @@ func TestPruneInTheMiddleOfAnAnswer(t *testing.T) {
 		fill(t, l, 1, 8)
 		// The host lists the records, and they are gone when grep looks.
 		tools := t.TempDir()
-		script := fmt.Sprintf("#!/bin/sh\n: >%q/first-6\nrm -f %q/[1-5]\nexec /usr/bin/env -u PATH PATH=/usr/local/bin:/usr/bin:/bin grep \"$@\"\n",
-			filepath.Join(dir, "a", "@"), filepath.Join(dir, "a", "@"))
+		script := fmt.Sprintf("#!/bin/sh\nmkdir %q/first && : >%q/first/6\nrm -f %q/[1-5]\nexec /usr/bin/env -u PATH PATH=/usr/local/bin:/usr/bin:/bin grep \"$@\"\n",
+			filepath.Join(dir, "a", "@"), filepath.Join(dir, "a", "@"), filepath.Join(dir, "a", "@"))
 		require.NoError(t, os.WriteFile(filepath.Join(tools, "grep"), []byte(script), 0o700))
 		ex := deploy.ExecutorFunc(func(ctx context.Context, cmd deploy.Command) (deploy.Result, error) {
 			cmd.Env["PATH"] = tools + ":" + cmd.Env["PATH"]

@@ -17,13 +17,14 @@ durable() {
 `
 
 // begin sets first to the number of the first record that counts. Where records
-// were pruned it is in the name of a file, of several the highest: so two who
-// prune at the same time cannot bring back what one of them has removed.
+// were pruned it is the name of a file in the directory first, of several the
+// highest: so two who prune at the same time cannot bring back what one of them
+// has removed.
 const begin = `
 begin() {
 	first=1
-	for f in "$dir"/first-*; do
-		n=${f##*/first-}
+	for f in "$dir"/first/*; do
+		n=${f##*/}
 		case $n in '' | *[!0-9]*) continue ;; esac
 		if [ "$n" -gt "$first" ]; then first=$n; fi
 	done
@@ -129,7 +130,9 @@ if [ "$before" -gt "$first" ]; then
 		echo "absent $n"
 		exit 0
 	fi
-	: >"$dir/first-$before" || exit 1
+	mkdir -p "$dir/first" || exit 1
+	: >"$dir/first/$before" || exit 1
+	durable "$dir/first"
 	durable "$dir"
 	begin
 fi
@@ -138,8 +141,8 @@ if [ ! -e "$dir" ]; then
 	exit 0
 fi
 cd "$dir" || exit 1
-for f in [0-9]* first-[0-9]*; do
-	n=${f#first-}
+for f in [0-9]* first/*; do
+	n=${f#first/}
 	case $n in *[!0-9]*) continue ;; esac
 	if [ "$n" -lt "$first" ]; then echo "$f"; fi
 done | xargs -n 500 rm -f || exit 1

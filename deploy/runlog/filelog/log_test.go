@@ -167,6 +167,19 @@ func TestOthersTruncate(t *testing.T) {
 	require.Equal(t, []string{string(rec(8))}, got)
 }
 
+// What another process does while the file is closed is seen, though the file
+// has the same inode.
+func TestClosed(t *testing.T) {
+	dir := t.TempDir()
+	l := newLog(t, dir)
+	write(t, l, "s", 3)
+	require.NoError(t, l.Close())
+	name := filepath.Join(dir, "s.jsonl")
+	require.NoError(t, os.WriteFile(name, []byte("{\"n\":1,\"text\":\"as long as the three\"}\n"), 0o600))
+	require.ErrorIs(t, l.Append(t.Context(), "s", 4, rec(4)), deploy.ErrConflict)
+	require.NoError(t, l.Append(t.Context(), "s", 2, rec(2)))
+}
+
 func TestRefusedRecords(t *testing.T) {
 	l := newLog(t, t.TempDir())
 	for _, bad := range []string{"", "{\n}", "\"\x00\"", strings.Repeat("x", deploy.MaxRecord+1)} {

@@ -69,7 +69,7 @@ func (l *Log) unlock(s *stream) error {
 	return err
 }
 
-// openIn opens the file, and forgets what was known of another one.
+// openIn opens the file.
 func (l *Log) openIn(s *stream) error {
 	if s.in != nil {
 		return nil
@@ -81,9 +81,6 @@ func (l *Log) openIn(s *stream) error {
 	info, err := f.Stat()
 	if err != nil {
 		return errors.Join(err, f.Close())
-	}
-	if s.file == nil || !os.SameFile(s.file, info) {
-		s.forget()
 	}
 	s.in, s.file = f, info
 	l.keepOpen(s)
@@ -110,7 +107,8 @@ func (l *Log) openOut(s *stream) error {
 	return nil
 }
 
-// drop closes the file of the stream. The caller is inside the stream.
+// drop closes the file of the stream, and forgets what was in it, since the
+// number of its inode may be given to another. The caller is inside the stream.
 func (l *Log) drop(s *stream) {
 	if s.in != nil {
 		_ = s.in.Close() // read only
@@ -118,7 +116,8 @@ func (l *Log) drop(s *stream) {
 	if s.out != nil {
 		_ = s.out.Close() // what was written was synced
 	}
-	s.in, s.out = nil, nil
+	s.in, s.out, s.file = nil, nil, nil
+	s.forget()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.open, s)

@@ -91,6 +91,32 @@ func TestAStoppedProcessIsNamed(t *testing.T) {
 	}
 }
 
+// However many streams there are, few of their files stay open.
+func TestFewFilesStayOpen(t *testing.T) {
+	dir := t.TempDir()
+	l, err := filelog.NewOn(dir, unsynced{})
+	require.NoError(t, err)
+	open := func() (n int) {
+		fds, err := os.ReadDir("/proc/self/fd")
+		require.NoError(t, err)
+		for _, fd := range fds {
+			name, err := os.Readlink("/proc/self/fd/" + fd.Name())
+			if err == nil && strings.HasPrefix(name, dir) {
+				n++
+			}
+		}
+		return n
+	}
+	for n := 1; n <= 2; n++ {
+		for i := range 100 {
+			require.NoError(t, l.Append(t.Context(), fmt.Sprint("s", i), uint64(n), rec(n)))
+		}
+	}
+	require.LessOrEqual(t, open(), 2*32)
+	require.NoError(t, l.Close())
+	require.Zero(t, open())
+}
+
 // Who holds the file and runs is named too, but not as stopped.
 func TestAHolderThatRunsIsNamed(t *testing.T) {
 	dir := t.TempDir()

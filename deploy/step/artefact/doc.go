@@ -42,8 +42,8 @@
 //
 // # What is refused
 //
-// An archive whose digest or signature is not the one asked for is not even
-// opened. Inside one, these end the work, before anything has the final name:
+// Of an archive whose digest or signature is not the one asked for nothing is
+// interpreted. Inside one, these end the work, before anything has the final name:
 // absolute names and names with "..", links that are absolute or lead outside
 // or have ".." behind a name, names below a link, hard links, devices, pipes,
 // a name that comes twice, more than [Limits]. Where one of these is in a

@@ -3,6 +3,7 @@ package files_test
 import (
 	"fmt"
 	"strings"
+	"testing/fstest"
 
 	"github.com/masaruk/devops/deploy/step/files"
 	"github.com/masaruk/devops/secrets"
@@ -23,6 +24,18 @@ func ExampleTemplate() {
 	// Output:
 	// write /etc/shop/config.json, mode 0600, from a template of 69 bytes, with secrets db_password
 	// *files.Restore, repeat
+}
+
+// A template that stands in a file is part of the plan by its digest.
+func ExampleLoadTemplate() {
+	unit, err := files.LoadTemplate(fstest.MapFS{"shop.service": {Data: []byte("[Service]\nUser={{.Data}}\n")}}, "shop.service")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	unit.To, unit.Data = "/etc/systemd/system/shop.service", "shop"
+	fmt.Println(unit.Preview()[0])
+	// Output: write /etc/systemd/system/shop.service, mode 0644, from a template of 25 bytes in shop.service
 }
 
 // Copy takes a path that an earlier step has provided.

@@ -77,8 +77,9 @@ func TestSignatures(t *testing.T) {
 func TestOpenPGPSignatures(t *testing.T) {
 	bin := t.TempDir()
 	const gpg = `#!/bin/sh
+cat >/dev/null
 case "$*" in
-*--verify*) cat >/dev/null; echo "[GNUPG:] NEWSIG"; echo "[GNUPG:] GOODSIG 0123456789ABCDEF Mallory"; echo "[GNUPG:] VALIDSIG 0123 2026-01-01 1 0 4 0 1 10 00 0123"; echo "[GNUPG:] TRUST_ULTIMATE 0 pgp" ;;
+*--verify*) echo "[GNUPG:] NEWSIG"; echo "[GNUPG:] GOODSIG 0123456789ABCDEF Mallory"; echo "[GNUPG:] VALIDSIG 0123 2026-01-01 1 0 4 0 1 10 00 0123"; echo "[GNUPG:] TRUST_ULTIMATE 0 pgp" ;;
 *) echo "-----BEGIN PGP SIGNATURE-----"; echo; echo x; echo "-----END PGP SIGNATURE-----"; echo "[GNUPG:] BEGIN_SIGNING" >&2; echo "[GNUPG:] SIG_CREATED " >&2 ;;
 esac
 `
