@@ -1,7 +1,7 @@
 // Package devops is the documentation of a library for running a company's
 // operations from one typed Go program: environments and their rules,
-// zero-downtime releases, monitoring, and, as they arrive, backups that are
-// proven to restore. It has no code; every package below works alone in
+// zero-downtime releases, monitoring, and backups that are proven to restore.
+// It has no code; every package below works alone in
 // any program, with no server, no cluster and no YAML.
 //
 // # Map
@@ -26,14 +26,35 @@
 //	deploy/release           release directories and the atomic "current"
 //	deploy/switchover        the process that moves traffic from one release to the next
 //	deploy/progress          shows a run to a person
+//	deploy/step/git          checks out exactly one commit
+//	deploy/step/artefact     packs, stores and unpacks by digest
+//	deploy/step/s3artefact   artefacts in a bucket
+//	deploy/step/script       runs a script
+//	deploy/step/files        copies and templates
+//	deploy/step/httpcall     asks a web service for something
+//	deploy/step/wait         waits
+//	deploy/step/notify       tells Slack or a webhook
+//	deploy/step/email        tells people by e-mail
 //	monitor                  checks, alerts and probes
+//	monitor/check/...        httpcheck, tlscheck, tcpcheck, hostcheck, pgcheck, freshness
+//	monitor/sink/...         slogsink, promsink, sentrysink
+//	monitor/sinktest         proves a sink
+//	backup                   the repository: backups, verification, restore
+//	backup/producer/pgbackup   PostgreSQL
+//	backup/producer/dirbackup  a folder
+//	backup/store/filestore   a repository in a folder
+//	backup/store/s3store     a repository in a bucket
+//	backup/storetest         proves a store
 //	examples/config          what three environments run with, and what is wrong with it
+//	examples/health          watches itself, a database and an address
+//	examples/pgops           backs up PostgreSQL
 //	examples/quickstart      releases a real service seven times while clients count failures
+//	examples/release         releases a site from git with an approval and a kill in the middle
 //
 // Packages form floors: secrets stands on nothing, envconfig on secrets, the
-// cores (deploy and monitor now; backup later) on those two, adapters on their
-// core, and programs on all of them. The cores never import each other and
-// link no third-party module. The test of internal/importlaw holds the law.
+// cores (deploy, backup and monitor) on those two, adapters on their core, and
+// programs on all of them. The cores never import each other and link no
+// third-party module, but for backup, which links age and zstd. The test of internal/importlaw holds the law.
 //
 // # Glossary
 //
@@ -54,6 +75,9 @@
 //     nothing is released.
 //   - Check: one question of the monitor, its Result the answer. Transition:
 //     what changed. Sink: where transitions go.
+//   - Store: keeps immutable objects. Backup: a set of them with a signed record.
+//     Producer: what is backed up. Writer, Keeper, Reader: who may add, remove
+//     and read.
 //   - Undo: taking back what was begun, in reverse order.
 //   - Release: one version in its own directory. Current: the one a symbolic
 //     link names. Proven: it served well through its watch.
@@ -66,6 +90,6 @@
 //
 // The module is at version 0: exported names may change between minor
 // versions, and the CHANGELOG says how. What is stored (run log, release
-// record, switchover state) carries a version, and what one version wrote
+// record, switchover state, backup repository) carries a version, and what one version wrote
 // every later one reads.
 package devops
