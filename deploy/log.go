@@ -75,8 +75,8 @@ func CheckRecord(rec []byte) error {
 // several processes. Package runlogtest proves one.
 type Log interface {
 	// Append adds rec as record number seq, counted from 1. It succeeds only
-	// if the last record is number seq-1, and returns an error that
-	// wraps [ErrConflict] otherwise. When it returns nil the record is
+	// if the last record is number seq-1 (for 1, if there never was one), and
+	// returns an error that wraps [ErrConflict] otherwise. When it returns nil the record is
 	// durable. After any other error the record may or may not be there: the
 	// caller reads the stream again before it goes on; where ctx had ended,
 	// the error wraps its cause. Append does not keep rec, and works while
@@ -85,9 +85,9 @@ type Log interface {
 
 	// Read yields the records from number from (1 is the first) in order and
 	// stops at the first error. Where that record was removed by a [Pruner],
-	// it begins with the first that is there. Where the stream ends in a torn record, the
-	// last pair is (nil, error wrapping [ErrTorn]). What it yields is
-	// durable. The caller may keep the records.
+	// it begins with the first that is there. Where the stream ends in a torn
+	// record, the last pair is (nil, error wrapping [ErrTorn]). What it yields
+	// is durable. The caller may keep the records.
 	Read(ctx context.Context, stream string, from uint64) iter.Seq2[[]byte, error]
 }
 
@@ -100,9 +100,10 @@ type Pruner interface {
 
 	// Prune removes the records with numbers lower than before; those that are
 	// gone already do not matter, so that it can be called again after a
-	// crash, and then removes what is left of them. Record number before must be there, so that the last record always
+	// crash, and then removes what is left of them. Where some would go,
+	// record number before must be there, so that the last record always
 	// stays; otherwise Prune removes nothing and returns an error. However it
-	// ends, what is there is the end of the stream without a gap. Others
+	// ends, what Read yields is the end of the stream without a gap. Others
 	// append meanwhile, and a Read under way yields the records that it would
 	// have yielded or ends with an error that wraps [ErrPruned]. Where ctx
 	// ended, the error wraps its cause.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"testing"
 	"time"
 
@@ -51,6 +52,7 @@ func judgeRun(t *testing.T, dir string, bad bool, where string) {
 		require.Equal(t, n, having(votes, kind, "", ""), "%s: %s", j.where, kind)
 	}
 	j.oneActedAtATime()
+	j.nothingHangs()
 	for _, s := range j.plan.Steps {
 		j.forward(s)
 		j.back(s)
@@ -69,6 +71,17 @@ func (j *judge) oneActedAtATime() {
 			over = append(over, j.lines[i-1].who)
 		}
 	}
+}
+
+// nothingHangs: a command in the middle of which its controller ended does not
+// outlive the takeover. It would read the pipe.
+func (j *judge) nothingHangs() {
+	j.t.Helper()
+	fd, err := syscall.Open(filepath.Join(j.dir, "never"), syscall.O_WRONLY|syscall.O_NONBLOCK, 0)
+	if err == nil {
+		_ = syscall.Close(fd)
+	}
+	require.Equal(j.t, syscall.ENXIO, err, "%s: a command of an earlier controller runs on", j.where)
 }
 
 // isScripted tells a step whose effect is a command that ran.

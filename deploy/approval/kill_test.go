@@ -4,6 +4,7 @@ package approval_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -31,6 +32,7 @@ import (
 const (
 	dirVar  = "APPROVAL_TEST_CONTROLLER"
 	stopVar = "APPROVAL_TEST_STOP_AT"
+	whoVar  = "APPROVAL_TEST_INITIATOR" // ada where it is not set
 )
 
 func TestMain(m *testing.M) {
@@ -71,7 +73,7 @@ func controller(dir string) {
 	desk, err := approval.New(log, deploy.SigningKey{Name: "desk", Key: key("desk")}, &approval.Options{Poll: 5 * time.Millisecond})
 	fatal(err)
 	runner, err := deploy.New(log, &deploy.Options{
-		Initiator: ada.ID, Executable: "sha256:test",
+		Initiator: cmp.Or(os.Getenv(whoVar), ada.ID), Executable: "sha256:test",
 		Handle: func(e deploy.Event) {
 			if o, ok := e.(deploy.StepOutput); ok {
 				fmt.Println("output:", o.Line)
@@ -225,4 +227,32 @@ func TestAnApprovalBetweenKillAndContinuingCountsOnce(t *testing.T) {
 		require.Equal(t, strconv.Itoa(points), said["points"], "the numbers above are those of the gate")
 		o.proveOnce()
 	})
+}
+
+// TestWhoContinuesIsNotForgottenByAKill: ben, who has approved, continues the
+// run and is killed at each point up to where the gate waits again. As soon as
+// the log of the run has him, he has approved nothing.
+func TestWhoContinuesIsNotForgottenByAKill(t *testing.T) {
+	eve := approval.Identity{ID: "eve@example.com", Roles: []string{"ops"}}
+	for at := 1; at <= 6; at++ { // around continued, intent and joined
+		o := newOnlooker(t)
+		process(t, o.dir, 0, waits)
+		o.vote(ben)
+		t.Setenv(whoVar, ben.ID)
+		require.Contains(t, process(t, o.dir, at, waits), "stopped", at)
+		t.Setenv(whoVar, ada.ID)
+		said := process(t, o.dir, 0, waits)
+		if at == 1 { // he has not continued it
+			require.Contains(t, said["output"], "for 1 of")
+			continue
+		}
+		require.Contains(t, said["output"], "for 2 of")
+		require.Len(t, bodies(t, o.log, "approvals/stg/api", "joined"), 1)
+		o.vote(dana)
+		o.vote(eve)
+		require.Equal(t, string(deploy.Succeeded), process(t, o.dir, 0, func(string, string) bool { return false })["outcome"])
+		ledger, err := os.ReadFile(filepath.Join(o.dir, "ledger"))
+		require.NoError(t, err)
+		require.Equal(t, "ship\n", string(ledger))
+	}
 }

@@ -128,6 +128,36 @@ func TestPruneInTheMiddleOfAnAnswer(t *testing.T) {
 	}
 }
 
+// That the first record is another one is durable before anything is removed,
+// also where a Prune was killed between the two.
+func TestPruneSyncsBeforeItRemoves(t *testing.T) {
+	for _, killed := range []bool{false, true} {
+		dir, tools := t.TempDir(), t.TempDir()
+		l := newLog(t, host(t), dir)
+		fill(t, l, 1, 8)
+		records, calls := filepath.Join(dir, "a", "@"), filepath.Join(tools, "calls")
+		if killed {
+			require.NoError(t, os.Mkdir(filepath.Join(records, "first"), 0o700))
+			require.NoError(t, os.WriteFile(filepath.Join(records, "first", "6"), nil, 0o600))
+		}
+		for _, name := range []string{"sync", "rm"} {
+			script := fmt.Sprintf("#!/bin/sh\necho %s \"$1\" >>%q\nPATH=/usr/local/bin:/usr/bin:/bin exec %s \"$@\"\n", name, calls, name)
+			require.NoError(t, os.WriteFile(filepath.Join(tools, name), []byte(script), 0o700))
+		}
+		ex := deploy.ExecutorFunc(func(ctx context.Context, cmd deploy.Command) (deploy.Result, error) {
+			cmd.Env["PATH"] = tools + ":" + cmd.Env["PATH"]
+			return host(t).Run(ctx, cmd)
+		})
+		require.NoError(t, newLog(t, ex, dir).Prune(t.Context(), "a", 6))
+		text, err := os.ReadFile(calls)
+		require.NoError(t, err)
+		require.Equal(t, "sync "+records+"/first\nsync "+records+"\nrm -f\nsync .\n", string(text))
+		got, err := read(l, "a", 1)
+		require.NoError(t, err)
+		require.Equal(t, texts(6, 8), got)
+	}
+}
+
 // A record that somebody removed is not passed over.
 func TestARecordThatIsMissing(t *testing.T) {
 	answer := "\x001\n1:{\"n\":1}\n3:{\"n\":3}\n\x003\n"

@@ -35,9 +35,9 @@ begin() {
 // directory, that of the stream's records, the number, the length in bytes,
 // the name of a temporary file. It prints "ok", or "conflict" and how many
 // records there are. The compare-and-set is ln: a link is made whole or not at
-// all, and never over another. Whoever was held up so long that
-// its number was pruned finds that out behind the ln, since the file that says
-// so came before the removal.
+// all, and never over another. Whoever was held up so long that its number was
+// pruned finds that out behind the ln, since the file that says so came before
+// the removal.
 const appendScript = durable + begin + `
 umask 077
 root=$1 dir=$2 seq=$3 len=$4 tmp=$2/$5
@@ -132,14 +132,14 @@ if [ "$before" -gt "$first" ]; then
 	fi
 	mkdir -p "$dir/first" || exit 1
 	: >"$dir/first/$before" || exit 1
-	durable "$dir/first"
-	durable "$dir"
 	begin
 fi
-if [ ! -e "$dir" ]; then
+if [ ! -e "$dir/first" ]; then
 	echo ok
 	exit 0
 fi
+durable "$dir/first" # also where an earlier prune was killed before it
+durable "$dir"
 cd "$dir" || exit 1
 for f in [0-9]* first/*; do
 	n=${f#first/}

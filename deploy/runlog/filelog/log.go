@@ -156,6 +156,9 @@ func (l *Log) lockForAppend(ctx context.Context, s *stream, seq uint64) error {
 	if errors.Is(err, fs.ErrNotExist) && seq != 1 {
 		return conflict(seq, 0)
 	}
+	if err == nil && s.known.size > 0 {
+		return nil
+	}
 	if err == nil {
 		info, statErr := s.in.Stat()
 		if statErr == nil && info.Size() > 0 {
