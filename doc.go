@@ -33,8 +33,7 @@
 //	deploy/step/files        copies and templates
 //	deploy/step/httpcall     asks a web service for something
 //	deploy/step/wait         waits
-//	deploy/step/notify       tells Slack or a webhook
-//	deploy/step/email        tells people by e-mail
+//	deploy/step/notify       tells Slack, a webhook, or people by e-mail
 //	monitor                  checks, alerts and probes
 //	monitor/check/...        httpcheck, tlscheck, tcpcheck, hostcheck, pgcheck, freshness
 //	monitor/sink/...         slogsink, promsink, sentrysink

@@ -155,7 +155,7 @@ func inCode(from string, at place, to string, target place) string {
 
 // isTestOnly reports whether an internal package is for tests.
 func isTestOnly(p string) bool {
-	return within(p, []string{"internal/testenv", "internal/importlaw", "internal/durable/powercut"})
+	return within(p, []string{"internal/testenv", "internal/importlaw", "internal/durable/powercut", "internal/actiontest"})
 }
 
 // height is the floor of a public package.
