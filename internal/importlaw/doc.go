@@ -11,7 +11,8 @@
 //	         the cores never import each other
 //	floor 3  adapters: one dependency or product each, never importing another
 //	floor 4  recipes: compose the adapters of their core; nobody imports one
-//	floor 5  examples: never import the root's internal packages
+//	floor 5  examples: never import the root's internal packages, so that they
+//	         can be copied; their tests may use those for tests, such as testenv
 //
 // Beside them stand the conformance kits (<port>test), which only tests and
 // other kits import, and the internal packages, which import no public package

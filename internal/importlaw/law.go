@@ -99,8 +99,6 @@ func always(from string, at place, to string, target place) string {
 	switch {
 	case isCoreTree(tree(from)) && isCoreTree(tree(to)) && tree(from) != tree(to):
 		return fmt.Sprintf("%s and %s never import each other, and it imports %s", tree(from), tree(to), to)
-	case at.kind == example && (target.kind == internal || target.kind == command):
-		return fmt.Sprintf("examples never import the root's internal packages, and it imports %s", to)
 	case target.kind == example && (at.kind != example || foreignExample(from, to)):
 		return fmt.Sprintf("nobody imports an example, and it imports %s", to)
 	case target.kind == manual:
@@ -120,8 +118,11 @@ func foreignExample(from, to string) bool {
 
 // inTests holds for tests, which may use what is above them, but for recipes.
 func inTests(at place, to string, target place) string {
-	if target.kind == recipe && at.kind != recipe && at.kind != example {
+	switch {
+	case target.kind == recipe && at.kind != recipe && at.kind != example:
 		return fmt.Sprintf("nobody imports a recipe, and its test imports %s", to)
+	case at.kind == example && target.kind == internal && !isTestOnly(to):
+		return fmt.Sprintf("the tests of examples import none of the root's internal packages but those for tests, and it imports %s", to)
 	}
 	return ""
 }
@@ -131,6 +132,8 @@ func inCode(from string, at place, to string, target place) string {
 	switch {
 	case at.kind == manual:
 		return fmt.Sprintf("is documentation only, and it imports %s", to)
+	case at.kind == example && target.kind == internal:
+		return fmt.Sprintf("examples never import the root's internal packages, and it imports %s", to)
 	case target.kind == kit && at.kind != kit:
 		return fmt.Sprintf("conformance kits are for tests, and it imports %s", to)
 	case isTestOnly(to) && !isTestOnly(from) && at.kind != command:
