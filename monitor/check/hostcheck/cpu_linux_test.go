@@ -65,7 +65,7 @@ func TestQuota(t *testing.T) {
 			"proc/stat": stat("1000", "1000", "0"), "proc/loadavg": "90 90 90 1/100 1\n",
 			"proc/self/cgroup":                 "0::/pods/app\n",
 			"sys/fs/cgroup/cgroup.controllers": "cpu memory\n",
-			own + "cpu.max":                    "max 100000\n",
+			own + "cpu.max":                    "200000 100000\n",
 			own + "cpu.stat":                   "usage_usec 5\n",
 			"sys/fs/cgroup/pods/cpu.max":       "50000 100000\n",
 			"sys/fs/cgroup/pods/cpu.stat":      "usage_usec 1000000\nnr_periods 100\nnr_throttled 10\n",
@@ -88,7 +88,9 @@ func TestQuota(t *testing.T) {
 		require.Equal(t, "the processor is 95 % busy; the processor is throttled in 80 % of the time", r.Detail)
 
 		// Another quota begins anew rather than compare what cannot be.
-		tr.write("sys/fs/cgroup/pods/cpu.max", "200000 100000\n")
+		tr.write("sys/fs/cgroup/pods/cpu.max", "150000 100000\n")
+		tr.write("sys/fs/cgroup/pods/cpu.stat", "usage_usec 9000000\nnr_periods 310\nnr_throttled 192\n")
+		time.Sleep(10 * time.Second)
 		r = c.Check(t.Context())
 		require.Zero(t, value(t, r, "utilisation"))
 	})

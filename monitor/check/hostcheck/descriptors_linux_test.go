@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -91,6 +92,24 @@ func TestDescriptorsOfTheMachine(t *testing.T) {
 	r = newDescriptors(t, &hostcheck.DescriptorOptions{Root: tr.root}).Check(t.Context())
 	require.Equal(t, monitor.Pass, r.Status)
 	require.Zero(t, value(t, r, "process_used"))
+}
+
+// For the race detector.
+func TestConcurrentRuns(t *testing.T) {
+	t.Parallel()
+	disk, err := hostcheck.NewDisk(t.TempDir(), nil)
+	require.NoError(t, err)
+	for _, c := range []monitor.Check{newCPU(t, nil), newMemory(t, nil), disk, newDescriptors(t, nil)} {
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				for range 5 {
+					c.Check(t.Context())
+				}
+			})
+		}
+		wg.Wait()
+	}
 }
 
 func TestNewRefuses(t *testing.T) {

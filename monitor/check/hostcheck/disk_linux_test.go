@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -83,24 +84,27 @@ func full(t *testing.T, dir string) {
 	require.Equal(t, monitor.Fail, r.Status)
 	require.Equal(t, "100 % of the inodes are used", r.Detail)
 	require.Zero(t, value(t, r, "used"), "the space is not")
+	c, err = hostcheck.NewDisk(dir, &hostcheck.DiskOptions{Inodes: hostcheck.Limits{Warn: -1, Fail: -1}})
+	require.NoError(t, err)
+	require.Equal(t, monitor.Pass, c.Check(t.Context()).Status)
 }
 
 // grows fills a real disk in the time of a bubble, by 128 KiB an hour.
 func grows(t *testing.T, dir string) {
-	opts := &hostcheck.DiskOptions{WarnFullIn: 54 * time.Hour, FailFullIn: 47 * time.Hour}
-	c, err := hostcheck.NewDisk(dir, opts)
+	c, err := hostcheck.NewDisk(dir, &hostcheck.DiskOptions{WarnFullIn: 54 * time.Hour, FailFullIn: 47 * time.Hour})
+	require.NoError(t, err)
+	short, err := hostcheck.NewDisk(dir, &hostcheck.DiskOptions{TrendOver: 4 * time.Hour, WarnFullIn: -1, FailFullIn: -1})
 	require.NoError(t, err)
 	f, err := os.Create(filepath.Join(dir, "log"))
 	require.NoError(t, err)
 	defer f.Close()
-	for hour := range 18 {
+	for half := range 40 {
 		r := c.Check(t.Context())
-		status := monitor.Pass
-		if hour < 7 { // a quarter of a day and 8 samples
-			require.NotContains(t, names(r), "full_in", hour)
+		left, status := 64-float64(half)/2, monitor.Pass
+		if half < 12 { // a quarter of a day
+			require.NotContains(t, names(r), "full_in", half)
 		} else {
-			left := float64(64 - hour)
-			require.InDelta(t, left/24, value(t, r, "full_in"), 1e-6, hour)
+			require.InDelta(t, left/24, value(t, r, "full_in"), 1e-6, half)
 			if left < 54 {
 				status = monitor.Warn
 			}
@@ -108,23 +112,55 @@ func grows(t *testing.T, dir string) {
 				status = monitor.Fail
 			}
 		}
-		require.Equal(t, status, r.Status, "%d: %v", hour, r.Err)
+		require.Equal(t, status, r.Status, "%d: %v", half, r.Err)
 		if status != monitor.Pass {
-			require.Equal(t, fmt.Sprintf("the disk is full in %.1f days", float64(64-hour)/24), r.Detail)
+			require.Equal(t, fmt.Sprintf("the disk is full in %.1f days", left/24), r.Detail)
 			require.ErrorContains(t, r.Err, "it grows by 3.15e+06 bytes a day")
 		}
-		_, err = f.Write(make([]byte, 128<<10))
+		r = short.Check(t.Context())
+		require.Equal(t, monitor.Pass, r.Status)
+		require.Equal(t, half >= 7, slices.ContainsFunc(r.Measurements, func(m monitor.Measurement) bool { return m.Name == "full_in" }), "8 samples: %d", half)
+		_, err = f.Write(make([]byte, 64<<10))
 		require.NoError(t, err)
-		time.Sleep(time.Hour)
+		time.Sleep(30 * time.Minute)
 	}
-	// When it stops to grow, that is seen once the past has left the window.
-	for range 25 {
+	// When it stops to grow, that is seen once the past has left the window, and
+	// one that gets empty is never full.
+	for hour := range 50 {
+		if hour >= 26 {
+			require.NoError(t, f.Truncate(int64(50-hour)<<10))
+		}
 		time.Sleep(time.Hour)
+		r := c.Check(t.Context())
+		if hour >= 25 {
+			require.Equal(t, monitor.Pass, r.Status, "%v", r.Err)
+			require.NotContains(t, names(r), "full_in")
+		}
+	}
+	thinned(t, dir, f)
+}
+
+// thinned checks a disk each minute, which grows in the first half of a day only.
+// What is kept of the samples says the same as all of them.
+func thinned(t *testing.T, dir string, f *os.File) {
+	c, err := hostcheck.NewDisk(dir, nil)
+	require.NoError(t, err)
+	const minutes = 24 * 60
+	var both, square float64
+	for n := range minutes {
 		c.Check(t.Context())
+		require.Less(t, c.Samples(), 520)
+		x, y := float64(n)-(minutes-1)/2.0, float64(min(n, minutes/2))*4096
+		both, square = both+x*y, square+x*x
+		if n < minutes/2 {
+			_, err = f.Write(make([]byte, 4096))
+			require.NoError(t, err)
+		}
+		time.Sleep(time.Minute)
 	}
 	r := c.Check(t.Context())
-	require.Equal(t, monitor.Pass, r.Status)
-	require.NotContains(t, names(r), "full_in")
+	require.Greater(t, c.Samples(), 200)
+	require.InEpsilon(t, value(t, r, "available")/(both/square*minutes), value(t, r, "full_in"), 0.02)
 }
 
 func TestRealDisk(t *testing.T) {

@@ -50,6 +50,8 @@ func TestMachineMemory(t *testing.T) {
 		require.Equal(t, monitor.Fail, r.Status)
 		require.Equal(t, "memory is 96 % used", r.Detail)
 		require.ErrorContains(t, r.Err, "more than 95 %")
+		tr.write("proc/meminfo", meminfo(50, 90))
+		require.Equal(t, monitor.Warn, c.Check(t.Context()).Status, "a limit itself is not above it")
 		tr.write("proc/meminfo", meminfo(80, 90))
 		require.Equal(t, monitor.Warn, c.Check(t.Context()).Status)
 
@@ -65,6 +67,8 @@ func TestMachineMemory(t *testing.T) {
 		require.Equal(t, monitor.Pass, c.Check(t.Context()).Status)
 		tr.write("proc/vmstat", "oom_kill 0\n") // the machine began anew
 		require.Equal(t, monitor.Pass, c.Check(t.Context()).Status)
+		tr.write("proc/vmstat", "oom_kill 1\n")
+		require.Equal(t, monitor.Fail, c.Check(t.Context()).Status)
 
 		tr.write("proc/meminfo", "")
 		r = c.Check(t.Context())
@@ -129,11 +133,12 @@ func TestMemoryLimit(t *testing.T) {
 func TestPathOfTheHost(t *testing.T) {
 	t.Parallel()
 	files := group("/kubepods/pod1/app")
-	for _, name := range []string{"memory.max", "memory.current", "memory.stat"} {
+	for _, name := range []string{"memory.max", "memory.current", "memory.stat", "memory.events"} {
 		files["sys/fs/cgroup/"+name] = files["sys/fs/cgroup/pods/app/"+name]
 	}
 	r := newMemory(t, &hostcheck.MemoryOptions{Root: newTree(t, files).root}).Check(t.Context())
 	require.InDelta(t, 0.48, value(t, r, "used"), 1e-9)
+	require.Zero(t, value(t, r, "oom_kills"))
 
 	// Without a limit anywhere it is the machine.
 	files = group("/pods/app")

@@ -1,6 +1,7 @@
 package hostcheck
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
@@ -22,26 +23,17 @@ type sample struct {
 }
 
 // add takes a sample and returns how fast the values grow, in units a second, if
-// there are enough of them: at least 8 over a quarter of span. Where there are
-// many, every second one is forgotten.
+// there are enough of them: at least 8 over a quarter of span. Of samples that
+// come more often than 512 times in span it keeps so many, evenly spread, so that
+// each time has the same weight.
 func (t *trend) add(at time.Duration, value float64, span time.Duration) (growth float64, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := at.Seconds()
-	kept := t.samples[:0]
-	for _, s := range t.samples {
-		if s.at >= now-span.Seconds() {
-			kept = append(kept, s)
-		}
+	t.samples = slices.DeleteFunc(t.samples, func(s sample) bool { return s.at < now-span.Seconds() })
+	if n := len(t.samples); n == 0 || now-t.samples[n-1].at >= span.Seconds()/maxSamples {
+		t.samples = append(t.samples, sample{now, value})
 	}
-	if len(kept) >= maxSamples {
-		half := kept[:0]
-		for n := 0; n < len(kept); n += 2 {
-			half = append(half, kept[n])
-		}
-		kept = half
-	}
-	t.samples = append(kept, sample{now, value})
 	if len(t.samples) < minSamples || now-t.samples[0].at < span.Seconds()/4 {
 		return 0, false
 	}

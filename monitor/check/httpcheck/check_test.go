@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -64,6 +65,9 @@ func TestStatus(t *testing.T) {
 	s = serve(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", http.StatusFound) })
 	require.Equal(t, "status 302", run(t, s.URL, httpcheck.Options{}).Detail, "no redirect is followed")
 	require.EqualValues(t, 1, s.requests.Load())
+	r = run(t, s.URL, httpcheck.Options{Attempts: 2, Status: []int{302}})
+	require.Equal(t, monitor.Pass, r.Status, "%v", r.Err)
+	require.EqualValues(t, 2, s.requests.Load())
 }
 
 // Servers that say 200 and lie.
@@ -213,7 +217,10 @@ func TestAttempts(t *testing.T) {
 		case 1:
 			w.WriteHeader(503)
 		case 2:
-			panic(http.ErrAbortHandler) // the connection is cut
+			w.Header().Set("Content-Length", "100")
+			_, _ = io.WriteString(w, "ok")
+			_ = http.NewResponseController(w).Flush()
+			panic(http.ErrAbortHandler) // after a status that passes
 		default:
 			_, _ = io.WriteString(w, "ok")
 		}
@@ -276,8 +283,31 @@ func TestStopped(t *testing.T) {
 	require.NoError(t, err)
 	r := c.Check(ctx)
 	require.Equal(t, monitor.Fail, r.Status)
+	require.Equal(t, "no answer", r.Detail)
 	require.ErrorIs(t, r.Err, why)
 	require.EqualValues(t, 1, s.requests.Load())
+}
+
+// For the race detector: one check, run from several goroutines.
+func TestConcurrentRuns(t *testing.T) {
+	t.Parallel()
+	s := serve(t, say(200, `{"a":1}`, "X-Node", "a"))
+	for _, attempts := range []int{1, 2} {
+		c, err := httpcheck.New(s.URL, &httpcheck.Options{
+			Attempts: attempts, Status: []int{204, 200}, JSON: map[string]string{"/a": "1"},
+			WantHeader: map[string]string{"X-Node": "a"}, Header: http.Header{"Accept": {"*/*"}},
+		})
+		require.NoError(t, err)
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				if r := c.Check(t.Context()); r.Status != monitor.Pass {
+					t.Errorf("%+v", r)
+				}
+			})
+		}
+		wg.Wait()
+	}
 }
 
 func TestNewRefuses(t *testing.T) {

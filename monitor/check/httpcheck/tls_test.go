@@ -59,6 +59,7 @@ func TestCertificates(t *testing.T) {
 				if strings.HasPrefix(test.detail, "the certificate ") && !strings.Contains(test.detail, "expires") {
 					var verification *tls.CertificateVerificationError
 					require.ErrorAs(t, r.Err, &verification)
+					require.Equal(t, 1, strings.Count(r.Err.Error(), "GET "), "%v", r.Err)
 					return
 				}
 				require.Positive(t, value(t, r, "certificate_left"))
@@ -85,7 +86,7 @@ func TestHSTS(t *testing.T) {
 	}{
 		{[]string{"max-age=31536000; includeSubDomains; preload"}, ""},
 		{[]string{` includeSubDomains ;MAX-AGE = "15552000"`}, ""},
-		{[]string{"max-age=99999999999999"}, ""},
+		{[]string{"max-age=9223372037"}, ""},
 		{nil, "there is no header"},
 		{[]string{"max-age=15551999"}, "max-age of Strict-Transport-Security is 4319h59m59s, at least 4320h0m0s"},
 		{[]string{"max-age=0"}, "is 0s"},
@@ -129,6 +130,8 @@ func TestRedirectFrom(t *testing.T) {
 	// The name of the check at the address of the server.
 	named := o
 	named.Address, named.RedirectFrom = strings.TrimPrefix(s.URL, "https://"), redirect(301, "https://API.example.com/")
+	require.Equal(t, monitor.Pass, run(t, "https://api.example.com/", named).Status)
+	named.RedirectFrom = redirect(301, "https://127.0.0.1/") // its own name
 	require.Equal(t, monitor.Pass, run(t, "https://api.example.com/", named).Status)
 
 	down := "http://127.0.0.1:1/"

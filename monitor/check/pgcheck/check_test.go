@@ -129,6 +129,7 @@ func TestServer(t *testing.T) {
 				{"slots", slots},
 				{"deadlocks", deadlocks},
 				{"indexes", indexes},
+				{"refused", refused},
 				{"connections", connections},
 				{"archive fails", archiveFails},
 				{"frozen", frozen},
@@ -152,6 +153,9 @@ func healthy(t *testing.T, s *server) {
 	})
 	require.NoError(t, r.Err)
 	require.Empty(t, r.Detail)
+	late := s.check("monitor", &pgcheck.Options{ArchiveAge: pgcheck.Limits{Warn: -1, Fail: 1e-6}}).Check(t.Context())
+	require.Equal(t, monitor.Fail, late.Status)
+	require.Contains(t, late.Detail, "nothing was archived for")
 	r = c.Check(t.Context())
 	units := map[string]string{}
 	for _, m := range r.Measurements {
@@ -203,7 +207,8 @@ func transactions(t *testing.T, s *server) {
 	}
 	require.True(t, passed(s.check("monitor", nil).Check(t.Context())), "the defaults tolerate a moment")
 	require.NoError(t, tx.Rollback(t.Context()))
-	until(t, s.check("monitor", &pgcheck.Options{Idle: pgcheck.Limits{Fail: 1e-6, Warn: -1}}), passed)
+	one := pgcheck.Limits{Fail: 1e-6, Warn: -1}
+	until(t, s.check("monitor", &pgcheck.Options{Idle: one, Transaction: one}), passed)
 }
 
 func prepared(t *testing.T, s *server) {

@@ -58,6 +58,7 @@ func TestStandby(t *testing.T) {
 			value(t, r, "lag_replica1")
 			r = until(t, there, passed)
 			value(t, r, "replay_lag")
+			until(t, standby.check("monitor", &pgcheck.Options{Lag: pgcheck.Limits{Warn: -1, Fail: 1e-9}}), passed)
 
 			standby.query("SELECT pg_wal_replay_pause()")
 			primary.query("INSERT INTO t SELECT generate_series(1, 50000)")
@@ -93,10 +94,13 @@ func TestStandby(t *testing.T) {
 func TestWraparound(t *testing.T) {
 	t.Parallel()
 	// Else the server freezes at once, also with autovacuum off.
-	s := newServer(t, 15, "autovacuum_freeze_max_age = 2000000000")
+	s := newServer(t, 15, "autovacuum_freeze_max_age = 2000000000", "archive_mode = off")
 	s.query("CREATE ROLE monitor LOGIN; GRANT pg_monitor TO monitor")
 	r := s.check("monitor", nil).Check(t.Context())
 	require.Less(t, value(t, r, "xid_used"), 0.001)
+	require.Equal(t, monitor.Pass, r.Status, "who wants no archive needs none")
+	r = s.check("monitor", &pgcheck.Options{ArchiveAge: pgcheck.Limits{Warn: -1, Fail: 3600}}).Check(t.Context())
+	require.Equal(t, "archiving is off", r.Detail)
 	require.NoError(t, s.Kill(syscall.SIGINT))
 	<-s.Gone()
 	const next = 640 << 20

@@ -62,13 +62,11 @@ func names(r monitor.Result) string {
 	return strings.Join(all, ",")
 }
 
-// pong answers "PING\r\n" by the byte.
+// pong answers "PING\r\n".
 func pong(conn net.Conn) {
 	asked := make([]byte, 6)
 	if _, err := io.ReadFull(conn, asked); err == nil && string(asked) == "PING\r\n" {
-		for _, b := range []byte("+PONG\r\n") {
-			_, _ = conn.Write([]byte{b})
-		}
+		_, _ = io.WriteString(conn, "+PONG\r\n")
 	}
 	_, _ = io.Copy(io.Discard, conn) // until the check has closed it
 }
@@ -84,6 +82,15 @@ func TestPasses(t *testing.T) {
 		require.Equal(t, "connect s,total s", names(r))
 	}
 	require.Equal(t, monitor.Pass, run(t, address, nil).Status)
+}
+
+// An answer that is longer than what comes at once.
+func TestAnswerInPieces(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("0123456789abcdef", 256<<10)
+	address := loopback(t, func(conn net.Conn) { _, _ = io.WriteString(conn, "greeting "+long) })
+	r := run(t, address, &tcpcheck.Options{Expect: long, MaxAnswer: 5 << 20, Timeout: time.Minute})
+	require.Equal(t, monitor.Pass, r.Status, "%s", r.Detail)
 }
 
 func TestUnixSocket(t *testing.T) {
