@@ -32,7 +32,7 @@ func TestTortureRandomPlans(t *testing.T) {
 func (w *storm) through(t *testing.T, where string, met map[string]int) {
 	t.Helper()
 	parallel := w.rnd.IntN(4)
-	for range w.rnd.IntN(5) {
+	for range w.rnd.IntN(6) {
 		w.log.left.Store(0)
 		w.crashIn, w.log.behind = 0, w.rnd.IntN(2) == 0
 		w.sudden = w.rnd.IntN(4) == 0
@@ -42,9 +42,13 @@ func (w *storm) through(t *testing.T, where string, met map[string]int) {
 		} else {
 			w.log.left.Store(1 + w.rnd.Int64N(25))
 		}
-		_, _, _, _ = w.live(t, tortureRun, parallel)
+		r, p, rep, err := w.live(t, tortureRun, parallel)
 		if w.log.dead.Swap(false) {
 			met["died"]++
+		} else {
+			w.log.left.Store(0)
+			w.log.calm.Store(0)
+			w.answered(t, r, p, rep, err, where, met)
 		}
 		require.Empty(t, w.trouble, where)
 	}
@@ -55,14 +59,8 @@ func (w *storm) through(t *testing.T, where string, met map[string]int) {
 		r, p, rep, err := w.live(t, tortureRun, parallel)
 		require.NotNil(t, rep, "%s: %v", where, err)
 		require.Empty(t, w.trouble, where)
-		var held *deploy.HeldError
 		switch {
-		case rep.Outcome == deploy.Held && errors.As(err, &held) && held.Pause != nil:
-			require.NoError(t, r.Decide(t.Context(), p.Ref(tortureRun), "", deploy.Decision{Answer: deploy.AnswerResume, By: "person"}), where)
-			met["paused"]++
-		case rep.Outcome == deploy.Held && errors.As(err, &held):
-			require.NoError(t, r.Decide(t.Context(), p.Ref(tortureRun), held.Step, w.answer(held)), where)
-			met["asked"]++
+		case w.answered(t, r, p, rep, err, where, met):
 		case rep.Outcome == deploy.UndoFailed && failed < 2*len(w.steps)+1: // each fails twice at most, or always
 			failed++
 		default:
@@ -70,6 +68,24 @@ func (w *storm) through(t *testing.T, where string, met map[string]int) {
 			return
 		}
 	}
+}
+
+// answered tells whether the run waited for somebody, who has answered.
+func (w *storm) answered(t *testing.T, r *deploy.Runner, p deploy.Plan, rep *deploy.Report, err error, where string, met map[string]int) bool {
+	t.Helper()
+	var held *deploy.HeldError
+	if rep == nil || rep.Outcome != deploy.Held || !errors.As(err, &held) {
+		return false
+	}
+	d := deploy.Decision{Answer: deploy.AnswerResume, By: "person"}
+	if held.Pause != nil {
+		met["paused"]++
+	} else {
+		met["asked"]++
+		d = w.answer(held)
+	}
+	require.NoError(t, r.Decide(t.Context(), p.Ref(tortureRun), held.Step, d), where)
+	return true
 }
 
 // answer is that of a person who has looked at the host.
