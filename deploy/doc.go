@@ -52,7 +52,7 @@
 // unless Needs says otherwise, so that steps run one at a time where a plan
 // says nothing, and branches at the same time where it does
 // ([Options.Parallel] bounds that). When one fails, no other begins, those that
-// run come to their end, and the run turns back, one step at a time: first the
+// run come to their end, but for an approval that is waited for, and the run turns back, one step at a time: first the
 // steps that were begun and not completed, then the completed ones, last first.
 // A step is not undone while one that needed it could not be. Every failure of the way back is kept beside the first
 // cause.
@@ -178,7 +178,7 @@
 // must decide. [*LogError]: the log cannot be read, written or believed.
 // [ErrFenced]: another controller has the host.
 // Events are the types that implement [Event]; see [Options.Handle]. The
-// logger's keys are run and step. No error, event or record holds a value that
+// logger's keys are run, step, event and panic. No error, event or record holds a value that
 // the Redactor knows.
 //
 // # Decisions

@@ -13,15 +13,18 @@ import (
 // needs are. It returns what went wrong: steps that failed, for which the run
 // turns back, and what else keeps it from going on. After the first of either
 // no step is started. Steps that run beside one that failed come to their end,
-// since half an effect is worse than a whole one that is undone; where the log
-// is lost they are stopped, and where a person has decided to turn back those
-// are that may be repeated.
+// since half an effect is worse than a whole one that is undone, but for an
+// approval, which may last for days and has no effect; where the log is lost
+// they are stopped, and where a person has decided to turn back those are that
+// may be repeated.
 func (x *execution) forward(ctx context.Context) (failed, err error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	w := &way{execution: x, failure: x.failedBefore(ctx), q: x.newQueue(), ends: make(chan stepEnd)}
 	turn, abort := context.WithCancelCause(ctx)
 	w.ctx, w.turn, w.stop = ctx, turn, stop
+	w.patience, w.callOff = context.WithCancelCause(turn)
+	defer w.callOff(nil)
 	var listener sync.WaitGroup
 	listener.Go(func() { x.listen(turn, func() { abort(errStale) }, stop) })
 	for w.begin(); w.running > 0; w.begin() {
@@ -40,12 +43,17 @@ type way struct {
 	*execution
 	ctx, turn context.Context // turn ends also when somebody has decided to turn back
 	stop      context.CancelCauseFunc
+	patience  context.Context // of approvals: ends also when another step has failed
+	callOff   context.CancelCauseFunc
 	q         *queue
 	ends      chan stepEnd
 	running   int
 	failure   []error // of steps
 	other     []error
 }
+
+// errBeside is why an approval is not waited for any more.
+var errBeside = errors.New("another step has failed, so there is nothing to approve")
 
 // stepEnd is how a step ended, by its place in the description.
 type stepEnd struct {
@@ -72,9 +80,22 @@ func (w *way) begin() {
 		if s.InFlight == Repeat {
 			ctx = w.turn
 		}
+		if s.InFlight == Repeat && s.Kind == KindApproval {
+			ctx = w.patience
+		}
 		w.running++
-		go func() { w.ends <- stepEnd{i, w.attempt(ctx, s, PhaseForward)} }()
+		go func() {
+			end := stepEnd{i, w.exited(s)} // unless attempt returns
+			defer func() { w.ends <- end }()
+			end.err = w.attempt(ctx, s, PhaseForward)
+		}()
 	}
+}
+
+// exited is the error of a step whose action ended the goroutine that it runs
+// on, so that nobody knows how it ended.
+func (w *way) exited(s Step) error {
+	return fmt.Errorf("%s run %s: step %q on %s: its action called runtime.Goexit, as FailNow of a test does, and not return", w.name(), w.id, s.Name, localHost)
 }
 
 // end takes in how a step ended.
@@ -85,9 +106,10 @@ func (w *way) end(e stepEnd) {
 		w.q.done(e.step)
 	case isStepError(e.err):
 		w.failure = append(w.failure, e.err)
+		w.callOff(errBeside)
 	case isHeld(e.err), e.err == errStale:
 		w.other = append(w.other, e.err)
-	case errors.Is(e.err, errStale) && !errors.Is(e.err, ErrFenced): // it was stopped for that
+	case (errors.Is(e.err, errStale) || errors.Is(e.err, errBeside)) && !errors.Is(e.err, ErrFenced): // it was stopped for that
 	default:
 		w.other = append(w.other, e.err)
 		w.stop(e.err)

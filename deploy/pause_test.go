@@ -115,14 +115,15 @@ func TestAPauseHoldsTheWayBackToo(t *testing.T) {
 func TestAPauseLetsWhatRunsEnd(t *testing.T) {
 	var did []string
 	log := newMemLog()
-	paused := make(chan struct{})
+	paused, begun := make(chan struct{}), make(chan struct{})
 	var ref deploy.Ref
 	p := branches(&did,
 		func(ctx context.Context) error {
 			defer close(paused)
+			<-begun // before it has, the pause would hold it back
 			return decides(t, log, ref, deploy.AnswerPause)(ctx, nil)
 		},
-		func(context.Context) error { <-paused; return nil })
+		func(context.Context) error { close(begun); <-paused; return nil })
 	ref = p.Ref("r1")
 	p.Steps[0].Provides = []string{"kind"}
 	p.Steps[0].Do = &effect{Name: "first", did: &did, fn: func(_ context.Context, c *deploy.Call) error { return c.Provide("kind", "a") }}
