@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/masaruk/devops/backup"
 )
@@ -17,7 +18,7 @@ import (
 // content: what is stored comes back, of any length, also one that a bucket
 // takes in several parts.
 func content(ctx context.Context, s *store) error {
-	for _, size := range []int{0, 1, 64<<10 + 1, 20<<20 + 3} {
+	for _, size := range []int{0, 1, 64<<10 + 1, 17<<20 + 3} {
 		body, name := random(size), fmt.Sprint("size/", size)
 		if err := s.put(ctx, name, body); err != nil {
 			return err
@@ -75,7 +76,7 @@ func racing(ctx context.Context, s *store) error {
 	bodies, errs := make([][]byte, racers), make([]error, racers)
 	var group sync.WaitGroup
 	for i := range racers {
-		bodies[i] = bytes.Repeat([]byte{byte(i)}, 1<<20)
+		bodies[i] = bytes.Repeat([]byte{byte(i)}, 1<<18)
 		group.Go(func() { errs[i] = s.put(ctx, "one", bodies[i]) })
 	}
 	group.Wait()
@@ -148,7 +149,7 @@ func list(ctx context.Context, s *store) error {
 
 // longList: more than a page of a bucket.
 func longList(ctx context.Context, s *store) error {
-	const objects = 1050
+	objects := s.page + 50
 	var mu sync.Mutex
 	var errs []error
 	var want []string
@@ -215,9 +216,10 @@ var errBody = errors.New("storetest: the body ends here")
 
 // failingBody: of an object that cannot be read to its end nothing is stored.
 func failingBody(ctx context.Context, s *store) error {
-	for _, size := range []int{0, 100, 12 << 20} {
-		body := io.MultiReader(bytes.NewReader(random(size)), &failing{})
-		if err := wantError(fmt.Sprintf("Put of a body that fails after %d bytes", size), s.Put(ctx, s.prefix+"f", body), errBody, "put"); err != nil {
+	for i, size := range []int{0, 100, 100, 6 << 20, 9<<20 + 1} {
+		want := []error{errBody, io.ErrUnexpectedEOF}[i%2] // the latter is no end either
+		body := io.MultiReader(bytes.NewReader(random(size)), failing{want})
+		if err := wantError(fmt.Sprintf("Put of a body that fails after %d bytes", size), s.Put(ctx, s.prefix+"f", body), want, "put"); err != nil {
 			return err
 		}
 		if err := s.mustList(ctx, ""); err != nil {
@@ -230,9 +232,9 @@ func failingBody(ctx context.Context, s *store) error {
 	return s.mustHold(ctx, "f", []byte("whole"))
 }
 
-type failing struct{}
+type failing struct{ err error }
 
-func (*failing) Read([]byte) (int, error) { return 0, errBody }
+func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
 var errEnded = errors.New("storetest: the context has ended")
 
@@ -286,4 +288,31 @@ func concurrent(ctx context.Context, s *store) error {
 	}
 	group.Wait()
 	return errors.Join(append(errs, s.mustList(ctx, ""))...)
+}
+
+// sweep: of a store that can, it disturbs nothing that is whole or young.
+func sweep(ctx context.Context, s *store) error {
+	sweeper, ok := s.Store.(backup.Sweeper)
+	if !ok {
+		return nil
+	}
+	old, young := random(100), random(6<<20)
+	if err := s.put(ctx, "old", old); err != nil {
+		return err
+	}
+	body, w := io.Pipe()
+	put := make(chan error, 1)
+	go func() {
+		err := s.Put(ctx, s.prefix+"young", body)
+		put <- errors.Join(err, body.CloseWithError(errors.New("storetest: Put has returned")))
+	}()
+	_, err := w.Write(young) // the Put is at work
+	if err == nil {
+		err = sweeper.Sweep(ctx, time.Now().Add(-time.Hour))
+	}
+	_ = w.CloseWithError(err) // a nil error is the end
+	if err = errors.Join(err, <-put); err != nil {
+		return fmt.Errorf("a Put during a Sweep: %w", err)
+	}
+	return errors.Join(s.mustHold(ctx, "old", old), s.mustHold(ctx, "young", young))
 }

@@ -3,6 +3,6 @@
 // bucket, to see whether the service does what backups rely on:
 //
 //	func TestStore(t *testing.T) {
-//		storetest.Run(t, func() (backup.Store, error) { return filestore.New(t.TempDir()) })
+//		storetest.Run(t, func() (backup.Store, error) { return filestore.New(t.TempDir()) }, nil)
 //	}
 package storetest

@@ -14,16 +14,26 @@ import (
 	"github.com/masaruk/devops/backup"
 )
 
+// Options adjust [Run].
+type Options struct {
+	// Page is how many objects the store gets to know by one request of a list;
+	// 1000, which is what S3 gives, if 0. The long list stores more than that.
+	Page int
+}
+
+const defaultPage = 1000
+
 // Run proves the stores that newStore makes, each check in a subtest with a
 // store of its own; they may share storage, such as a user's real bucket: every
 // object has a name that begins with "storetest/" and random letters, and is
-// deleted at the end. It reports what a store does wrong, and goes on with the
-// next check. It stores about 1,100 small objects and 40 MiB.
-func Run(t *testing.T, newStore func() (backup.Store, error)) {
+// deleted at the end, which nothing may forbid. It reports what a store does
+// wrong, and goes on with the next check. It stores some 100 small objects more
+// than a page has, and 60 MiB. Nil options mean the defaults.
+func Run(t *testing.T, newStore func() (backup.Store, error), opts *Options) {
 	t.Helper()
 	for _, c := range checks() {
 		t.Run(c.name, func(t *testing.T) {
-			if err := c.prove(t.Context(), newStore); err != nil {
+			if err := c.prove(t.Context(), newStore, opts); err != nil {
 				t.Error(err)
 			}
 		})
@@ -36,7 +46,7 @@ type check struct {
 	run  func(ctx context.Context, s *store) error
 }
 
-func (c check) prove(ctx context.Context, newStore func() (backup.Store, error)) error {
+func (c check) prove(ctx context.Context, newStore func() (backup.Store, error), opts *Options) error {
 	from, err := newStore()
 	if err != nil {
 		return fmt.Errorf("new store: %w", err)
@@ -44,7 +54,10 @@ func (c check) prove(ctx context.Context, newStore func() (backup.Store, error))
 	if from == nil {
 		return errors.New("new store: it is nil")
 	}
-	s := &store{from, "storetest/" + strings.ToLower(rand.Text()[:12]) + "/"}
+	s := &store{Store: from, prefix: "storetest/" + strings.ToLower(rand.Text()[:12]) + "/", page: defaultPage}
+	if opts != nil && opts.Page > 0 {
+		s.page = opts.Page
+	}
 	return errors.Join(c.run(ctx, s), s.sweep(context.WithoutCancel(ctx)))
 }
 
@@ -62,6 +75,7 @@ func checks() []check {
 		{"ended context", endedContext},
 		{"names", names},
 		{"concurrent", concurrent},
+		{"sweep", sweep},
 	}
 }
 
@@ -69,6 +83,7 @@ func checks() []check {
 type store struct {
 	backup.Store
 	prefix string
+	page   int
 }
 
 // sweep deletes what a check has left.
@@ -83,10 +98,27 @@ func (s *store) sweep(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// put stores bytes by a Reader that is nothing else: it cannot seek, and does
-// not tell how long it is.
+// put stores bytes by a Reader that cannot seek, does not tell how long it is,
+// and must not be closed.
 func (s *store) put(ctx context.Context, name string, body []byte) error {
-	return s.Put(ctx, s.prefix+name, struct{ io.Reader }{bytes.NewReader(body)})
+	r := &stream{from: bytes.NewReader(body)}
+	err := s.Put(ctx, s.prefix+name, r)
+	if r.closed {
+		err = errors.Join(err, fmt.Errorf("Put of %s closed the body", name))
+	}
+	return err
+}
+
+type stream struct {
+	from   io.Reader
+	closed bool
+}
+
+func (s *stream) Read(p []byte) (int, error) { return s.from.Read(p) }
+
+func (s *stream) Close() error {
+	s.closed = true
+	return nil
 }
 
 // mustHold compares the whole object.
@@ -113,7 +145,7 @@ func (s *store) read(ctx context.Context, name string, offset, length int64) ([]
 	return got, errors.Join(err, r.Close())
 }
 
-// list returns the names below the check's prefix and another one.
+// names returns the names below the check's prefix and another one.
 func (s *store) names(ctx context.Context, prefix string) ([]string, error) {
 	var all []string
 	for o, err := range s.List(ctx, s.prefix+prefix) {

@@ -7,7 +7,7 @@
 //	pgops backup  -repo URL -conninfo DSN            make a full backup
 //	pgops list    -repo URL                          what backups there are
 //	pgops verify  -repo URL -identity FILE [-deep]   are they what was stored?
-//	pgops restore -repo URL -identity FILE -target-dir DIR [-backup ID]
+//	pgops restore -repo URL -identity FILE -target-dir DIR [-backup ID] [-prove]
 //
 // URL is a path, or s3://bucket/prefix?endpoint=https://...; credentials of a
 // bucket come from the AWS environment. KEY is an age recipient (age1...), whose
@@ -24,6 +24,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -48,9 +49,10 @@ func commands() []command {
 // call is one call of the tool: its flags and where it writes.
 type call struct {
 	repo, conninfo, keys, identity, target, backup, fingerprint string
+	programs, user                                              string
 	recipients                                                  texts
 	tablespaces                                                 texts
-	deep, dryRun, json                                          bool
+	deep, dryRun, prove, json                                   bool
 	rate                                                        int64
 	out, err                                                    io.Writer
 }
@@ -119,6 +121,9 @@ func (c *call) parse(cmd command, args []string) error {
 		f.StringVar(&c.target, "target-dir", "", "new `folder` for the data directory")
 		f.Var(&c.tablespaces, "tablespace", "`OID=FOLDER` that a tablespace goes to; may be repeated")
 		f.BoolVar(&c.dryRun, "dry-run", false, "only say what would be done")
+		f.BoolVar(&c.prove, "prove", false, "start a server on what was restored, that nobody else reaches, until it has answered in every database")
+		f.StringVar(&c.programs, "programs", "", "with -prove: `folder` of the server's programs; empty is where Debian has them, or PATH")
+		f.StringVar(&c.user, "user", "", "with -prove, as root: the `user` that the server runs as, and who gets the folders; empty is postgres")
 		needs["target-dir"] = &c.target
 	}
 	if err := f.Parse(args); err != nil {
@@ -127,10 +132,23 @@ func (c *call) parse(cmd command, args []string) error {
 	if f.NArg() > 0 {
 		return fmt.Errorf("%q is no flag; all that pgops takes are flags", f.Arg(0))
 	}
+	return c.complete(cmd, needs)
+}
+
+// complete names all flags that are missing.
+func (c *call) complete(cmd command, needs map[string]*string) error {
+	var missing []string
 	for name, value := range needs {
 		if *value == "" {
-			return fmt.Errorf("-%s is missing", name)
+			missing = append(missing, "-"+name+" is missing")
 		}
+	}
+	if cmd.name == "init" && len(c.recipients) == 0 {
+		missing = append(missing, "-recipient is missing: make an identity with age-keygen, on a machine that is not this one, and give what begins with age1")
+	}
+	slices.Sort(missing)
+	if len(missing) > 0 {
+		return errors.New(strings.Join(missing, "; "))
 	}
 	return nil
 }

@@ -36,11 +36,6 @@ func openStore(ctx context.Context, repo string) (backup.Store, error) {
 	return nil, fmt.Errorf("-repo: the scheme %q is neither s3 nor file", u.Scheme)
 }
 
-// openBucket is for a later adapter.
-func openBucket(context.Context, *url.URL) (backup.Store, error) {
-	return nil, fmt.Errorf("-repo: s3: %w", errors.ErrUnsupported)
-}
-
 // keyFolder is where the keys of a repository are on this machine.
 func (c *call) keyFolder() (string, error) {
 	if c.keys != "" {
@@ -94,7 +89,11 @@ func (c *call) reader(ctx context.Context) (*backup.Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return backup.OpenReader(ctx, store, secrets.New(string(raw)), &backup.ReaderOptions{Fingerprint: c.fingerprint})
+	r, err := backup.OpenReader(ctx, store, secrets.New(string(raw)), &backup.ReaderOptions{Fingerprint: c.fingerprint})
+	if errors.Is(err, backup.ErrKey) {
+		err = fmt.Errorf("%w; -identity must be the file of one of the recipients that were given to init, and -fingerprint what it has printed", err)
+	}
+	return r, err
 }
 
 // initialise makes the repository, whose keys are kept before it exists.
@@ -133,7 +132,7 @@ func initialise(ctx context.Context, c *call) error {
 func writeKey(dir string, role backup.Role, key secrets.Value) error {
 	f, err := os.OpenFile(filepath.Join(dir, string(role)+".key"), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		err = fmt.Errorf("%w, and may be the key of a repository that is in use; give another folder with -keys", err)
+		err = fmt.Errorf("%w, and may be the key of a repository that is in use: give another folder with -keys, or remove it where the init that made it has failed", err)
 	}
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -102,11 +103,12 @@ func state(l listed) string {
 	case len(l.Verified) == 0:
 		return "complete"
 	}
-	last := l.Verified[len(l.Verified)-1]
-	if last.Deep {
-		return "verified " + last.Time.Format(time.DateOnly)
+	for _, v := range slices.Backward(l.Verified) {
+		if v.Deep {
+			return "verified " + v.Time.Format(time.DateOnly)
+		}
 	}
-	return "complete, all objects there " + last.Time.Format(time.DateOnly)
+	return "complete, all objects there " + l.Verified[len(l.Verified)-1].Time.Format(time.DateOnly)
 }
 
 // verify compares one backup with what was stored.
@@ -117,9 +119,12 @@ func verify(ctx context.Context, c *call) error {
 	}
 	bar := newBar(c, "verify")
 	total := int64(0)
-	if l, err := r.Last(ctx); err == nil && c.backup == "" {
-		for _, o := range l.Objects {
-			total += o.Size
+	for l := range r.List(ctx) { // for the bar only; the newest comes last
+		if l != nil && (l.ID == c.backup || c.backup == "" && l.Restorable()) {
+			total = 0
+			for _, o := range l.Objects {
+				total += o.Size
+			}
 		}
 	}
 	v, err := r.Verify(ctx, c.backup, &backup.VerifyOptions{Deep: c.deep, Progress: func(n int64) { bar.add(n, total) }})
@@ -134,6 +139,12 @@ func verify(ctx context.Context, c *call) error {
 		}
 		fmt.Fprintf(w, "Backup %s: %s (%d objects, %s).\n", v.Backup, what, v.Objects, size(v.Bytes))
 	})
+}
+
+// restored is the result of a restore, as JSON.
+type restored struct {
+	*backup.RestoreReport
+	Proof *pgbackup.Proof `json:"proof,omitempty"`
 }
 
 // restore makes a data directory, or says what it would do.
@@ -155,13 +166,7 @@ func restore(ctx context.Context, c *call) error {
 		return err
 	}
 	if c.dryRun {
-		err := c.print(plan, func(w io.Writer) {
-			fmt.Fprintf(w, "Backup %s to %s: %d files of %s, %s to fetch.\n", plan.Backup.ID, plan.Target, plan.Files, size(plan.Bytes), size(plan.Fetch))
-		})
-		if len(plan.Problems) > 0 {
-			err = errors.Join(err, errors.New(strings.Join(plan.Problems, "; ")))
-		}
-		return err
+		return c.printPlan(plan)
 	}
 	bar := newBar(c, "restore")
 	opts.Progress = func(n int64) { bar.add(n, plan.Bytes) }
@@ -170,12 +175,45 @@ func restore(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
+	result := restored{RestoreReport: rep}
+	if c.prove {
+		if result.Proof, err = pgbackup.Prove(ctx, rep.Backup, rep.Target, &pgbackup.ProveOptions{Programs: c.programs, User: c.user}); err != nil {
+			return err
+		}
+	}
+	return c.printRestored(result)
+}
+
+func (c *call) printPlan(plan *backup.RestorePlan) error {
+	err := c.print(plan, func(w io.Writer) {
+		fmt.Fprintf(w, "Backup %s to %s: %d files of %s, %s to fetch.\n", plan.Backup.ID, plan.Target, plan.Files, size(plan.Bytes), size(plan.Fetch))
+	})
+	if len(plan.Problems) > 0 {
+		err = errors.Join(err, errors.New(strings.Join(plan.Problems, "; ")))
+	}
+	return err
+}
+
+func (c *call) printRestored(r restored) error {
 	var d pgbackup.Details
-	if err := json.Unmarshal(rep.Backup.Details, &d); err != nil {
+	if err := json.Unmarshal(r.Backup.Details, &d); err != nil {
 		return err
 	}
-	return c.print(rep, func(w io.Writer) {
-		fmt.Fprintf(w, "Backup %s is in %s: %d files of %s in %s.\n", rep.Backup.ID, rep.Target, rep.Files, size(rep.Bytes), rep.Duration.Round(time.Millisecond))
-		fmt.Fprintf(w, "Hand it to the server's user, and start PostgreSQL %d on it; it is consistent when it answers.\n", d.Version/10000)
+	return c.print(r, func(w io.Writer) {
+		fmt.Fprintf(w, "Backup %s is in %s: %d files of %s in %s.\n", r.Backup.ID, r.Target, r.Files, size(r.Bytes), r.Duration.Round(time.Millisecond))
+		for _, warning := range d.Warnings {
+			fmt.Fprintf(w, "Of the backup: %s\n", warning)
+		}
+		if r.Proof == nil {
+			fmt.Fprintf(w, "Hand it to the server's user, and so what is below %s.tablespaces, where that exists; then start PostgreSQL %d on it: it is consistent when it answers.\n", r.Target, d.Version/10000)
+			return
+		}
+		fmt.Fprintf(w, "A server was started on it, has answered in %d databases, and was stopped.\n", len(r.Proof.Databases))
+		for _, text := range r.Proof.Collations {
+			fmt.Fprintf(w, "Another collation version, REINDEX before use: %s\n", text)
+		}
+		for _, text := range r.Proof.Extensions {
+			fmt.Fprintf(w, "An extension that is not installed here: %s\n", text)
+		}
 	})
 }

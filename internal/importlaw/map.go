@@ -91,6 +91,7 @@ func places() []place {
 		{pattern: "deploy/provider/*", kind: adapter},
 		{pattern: "backup/store/s3store", kind: adapter, wraps: []string{aws, smithy}},
 		{pattern: "backup/store/*", kind: adapter},
+		{pattern: "backup/producer/dirbackup", kind: adapter, tests: []string{age}},
 		{pattern: "backup/producer/pgbackup", kind: adapter, wraps: []string{pgx}, tests: []string{age}},
 		{pattern: "backup/producer/*", kind: adapter},
 		{pattern: "monitor/check/hostcheck", kind: adapter, wraps: []string{gopsutil}},
