@@ -50,23 +50,29 @@ func (f *files) file(path string, mode int64, content []byte) {
 	f.entries = append(f.entries, backup.Entry{Path: path, Type: backup.EntryFile, Mode: mode, Size: int64(len(content)), Modified: time.Unix(1700000000, 5)})
 }
 
-// some returns files of many sizes, in several parts.
+// some returns files of many sizes, and a last one of total bytes. Above 1 MiB
+// there are those that end around the end of a frame.
 func some(t *testing.T, total int) *files {
 	t.Helper()
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	rng := rand.New(rand.NewPCG(seed, 0))
+	rng, noise := rand.New(rand.NewPCG(seed, 0)), rand.NewChaCha8([32]byte{byte(seed)})
 	var f files
 	f.dir("a", 0o750)
 	f.dir("a/b", 0o500)
 	f.file("empty", 0o600, nil)
 	f.entries = append(f.entries, backup.Entry{Path: "a/link", Type: backup.EntryLink, Mode: 0o777, Link: "../empty", Modified: time.Unix(1, 0)})
-	for i, size := range []int{1, 511, 512, 513, 4<<20 - 1, 4 << 20, 4<<20 + 1, total} {
+	sizes := []int{1, 511, 512, 513, total}
+	if total > 1<<20 {
+		sizes = append(sizes, 4<<20-1, 4<<20, 4<<20+1, total)
+	}
+	for i, size := range sizes {
 		content := make([]byte, size)
-		for j := range content {
-			if i%2 == 0 || j%3 == 0 {
-				content[j] = byte(rng.Uint32())
-			}
+		if i%2 == 0 {
+			_, _ = noise.Read(content)
+		}
+		for j := 0; j < size; j += 100 {
+			content[j] = byte(rng.Uint32())
 		}
 		f.file(fmt.Sprintf("a/b/file %d", i), 0o640, content)
 	}
@@ -81,7 +87,7 @@ type repository struct {
 	identity secrets.Value
 }
 
-func newRepository(t *testing.T) *repository {
+func newRepository(t testing.TB) *repository {
 	t.Helper()
 	r := &repository{dir: filepath.Join(t.TempDir(), "store")}
 	var err error
@@ -139,12 +145,14 @@ func requireTree(t *testing.T, f *files, dir string) {
 }
 
 func TestBackupAndRestore(t *testing.T) {
-	repo, content := newRepository(t), some(t, 70<<20)
-	made, err := repo.writer(t).Backup(t.Context(), content)
+	repo, content := newRepository(t), some(t, 6<<20)
+	w := repo.writer(t)
+	w.SetPartSize(6 << 20)
+	made, err := w.Backup(t.Context(), content)
 	require.NoError(t, err)
-	require.EqualValues(t, 9, made.Files)
-	require.Len(t, made.Objects, 2, "all files in one part, which the last one fills, and the index")
-	require.Equal(t, `{"made":12}`, string(made.Details))
+	require.EqualValues(t, 10, made.Files)
+	require.Len(t, made.Objects, 4, "three parts, each of which ends behind the file that fills it, and the index")
+	require.Equal(t, `{"made":13}`, string(made.Details))
 
 	r := repo.reader(t)
 	plan, err := r.Plan(t.Context(), "", filepath.Join(t.TempDir(), "new"), nil)
@@ -262,11 +270,13 @@ func TestRestoreResumes(t *testing.T) {
 	repo := newRepository(t)
 	var content files
 	for i := range 4 {
-		b := make([]byte, 64<<20)
-		_, _ = rand.NewChaCha8([32]byte{byte(i)}).Read(b[:1<<20])
+		b := make([]byte, 1<<20)
+		_, _ = rand.NewChaCha8([32]byte{byte(i)}).Read(b[:1<<10])
 		content.file(fmt.Sprint("file", i), 0o400, b)
 	}
-	made, err := repo.writer(t).Backup(t.Context(), &content)
+	w := repo.writer(t)
+	w.SetPartSize(1 << 20)
+	made, err := w.Backup(t.Context(), &content)
 	require.NoError(t, err)
 	require.Len(t, made.Objects, 5)
 	hidden := made.Objects[2].Name

@@ -1,6 +1,7 @@
 package backup
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,11 +23,15 @@ type Listing struct {
 	Tombstone *Tombstone `json:"tombstone,omitempty"`
 	// Void is why the Writer takes the backup for worthless; empty mostly.
 	Void string `json:"void,omitempty"`
+
+	broken error // why nothing may be made of it
 }
 
 // Restorable tells whether the backup may be relied on, as far as its records
 // say: whether it was verified is another question.
-func (l *Listing) Restorable() bool { return l.Void == "" && l.Tombstone == nil }
+func (l *Listing) Restorable() bool {
+	return l.Void == "" && l.Tombstone == nil && l.digest != "" && l.broken == nil
+}
 
 // Verification is the signed statement of a Reader that a backup is what its
 // Writer stored.
@@ -101,45 +106,60 @@ func (r *records) list(ctx context.Context) iter.Seq2[*Listing, error] {
 func (r *records) listing(ctx context.Context, id string, names []string) (*Listing, error) {
 	l := &Listing{}
 	l.ID = id
-	found := false
 	var errs []error
 	for _, name := range names {
-		kind, _, _ := strings.Cut(strings.TrimSuffix(strings.TrimPrefix(name, backupsPrefix+id+"/"), ".age"), "-")
-		var err error
-		switch recordKind(kind) {
-		case recordBackup:
-			var b *Backup
-			if b, err = r.backup(ctx, id); err == nil {
-				l.Backup = *b
-			}
-			found = true
-		case recordVerified:
-			var v Verification
-			if _, err = r.get(ctx, name, recordVerified, &v); err == nil && v.Backup == id {
-				l.Verified = append(l.Verified, v)
-			}
-		case recordTombstone:
-			var t Tombstone
-			if _, err = r.get(ctx, name, recordTombstone, &t); err == nil && t.Backup == id {
-				l.Tombstone = &t
-			}
-		case recordVoid:
-			var v void
-			if _, err = r.get(ctx, name, recordVoid, &v); err == nil && v.Backup == id {
-				l.Void = v.Reason
-			}
-		default:
-			err = fmt.Errorf("%s: %w: no such kind of record is known", name, ErrDamaged)
-		}
+		err := r.entry(ctx, l, name)
 		if errors.Is(err, fs.ErrNotExist) { // deleted since the list was made
 			err = nil
 		}
 		errs = append(errs, err)
 	}
-	if !found {
+	if l.digest == "" && l.broken == nil {
 		return nil, nil
 	}
-	// Of the record that is there now, and not of one that was in its place.
+	for _, v := range l.Verified {
+		if l.broken == nil && v.Record != l.digest {
+			l.broken = fmt.Errorf("%s: %w: it is not the record that was verified at %s: it was put in its place",
+				recordName(id, recordBackup), ErrDamaged, v.Time.Format(time.RFC3339))
+			errs = append(errs, l.broken)
+		}
+	}
 	l.Verified = slices.DeleteFunc(l.Verified, func(v Verification) bool { return v.Record != l.digest })
 	return l, errors.Join(errs...)
+}
+
+// entry adds one record to the listing. Without those of the Writer nothing may
+// be made of a backup; of the others that cannot be read it is only told.
+func (r *records) entry(ctx context.Context, l *Listing, name string) error {
+	kind, _, _ := strings.Cut(strings.TrimSuffix(strings.TrimPrefix(name, backupsPrefix+l.ID+"/"), ".age"), "-")
+	var err error
+	switch recordKind(kind) {
+	case recordBackup:
+		var b *Backup
+		if b, err = r.backup(ctx, l.ID); err == nil {
+			l.Backup = *b
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			l.broken = errors.Join(l.broken, err)
+		}
+	case recordVoid:
+		var v void
+		if _, err = r.get(ctx, name, recordVoid, &v); err == nil && v.Backup == l.ID {
+			l.Void = cmp.Or(v.Reason, "no reason was given")
+		} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			l.broken = errors.Join(l.broken, err)
+		}
+	case recordVerified:
+		var v Verification
+		if _, err = r.get(ctx, name, recordVerified, &v); err == nil && v.Backup == l.ID {
+			l.Verified = append(l.Verified, v)
+		}
+	case recordTombstone:
+		var t Tombstone
+		if _, err = r.get(ctx, name, recordTombstone, &t); err == nil && t.Backup == l.ID {
+			l.Tombstone = &t
+		}
+	default:
+		err = fmt.Errorf("%s: %w: no such kind of record is known", name, ErrDamaged)
+	}
+	return err
 }

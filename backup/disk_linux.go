@@ -2,35 +2,39 @@ package backup
 
 import (
 	"errors"
-	"os"
 	"path/filepath"
 	"syscall"
+
+	"github.com/masaruk/devops/internal/durable"
 )
 
-// free returns the bytes that the file system of dir has for this user, or of
-// the nearest folder above it that exists; -1 where that cannot be told.
-func free(dir string) int64 {
+// space returns the bytes that the file system of dir has for this user, or of
+// the nearest folder above it that exists, and what stands for the file system;
+// ok is unset where that cannot be told.
+func space(dir string) (id uint64, left int64, ok bool) {
 	for {
-		var s syscall.Statfs_t
-		err := syscall.Statfs(dir, &s)
+		var of syscall.Statfs_t
+		var at syscall.Stat_t
+		err := errors.Join(syscall.Statfs(dir, &of), syscall.Stat(dir, &at))
 		if err == nil {
-			return int64(s.Bavail) * s.Bsize
+			return uint64(at.Dev), int64(of.Bavail) * int64(of.Bsize), true
 		}
-		if parent := filepath.Dir(dir); !errors.Is(err, syscall.ENOENT) || parent == dir {
-			return -1
-		} else {
-			dir = parent
+		parent := filepath.Dir(dir)
+		if !errors.Is(err, syscall.ENOENT) || parent == dir {
+			return 0, 0, false
 		}
+		dir = parent
 	}
 }
 
 // preallocate makes room for size bytes, so that a full disk shows before the
 // content is fetched, and the file is in one piece.
-func preallocate(f *os.File, size int64) error {
-	if size < 64<<10 {
+func preallocate(f durable.File, size int64) error {
+	with, ok := f.(interface{ Fd() uintptr })
+	if !ok || size < 64<<10 {
 		return nil
 	}
-	err := syscall.Fallocate(int(f.Fd()), 1 /* FALLOC_FL_KEEP_SIZE */, 0, size)
+	err := syscall.Fallocate(int(with.Fd()), 1 /* FALLOC_FL_KEEP_SIZE */, 0, size)
 	if errors.Is(err, syscall.EOPNOTSUPP) || errors.Is(err, syscall.ENOSYS) {
 		return nil
 	}

@@ -2,10 +2,10 @@
 
 package backup
 
-import "os"
+import "github.com/masaruk/devops/internal/durable"
 
-// free cannot be told.
-func free(string) int64 { return -1 }
+// space cannot be told.
+func space(string) (id uint64, left int64, ok bool) { return 0, 0, false }
 
 // preallocate is an improvement that is not needed.
-func preallocate(*os.File, int64) error { return nil }
+func preallocate(durable.File, int64) error { return nil }

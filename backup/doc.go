@@ -46,12 +46,37 @@
 //     repository in place of this one, made for the same operators: keep
 //     [Keys.Fingerprint] elsewhere and give it to [OpenReader] and that is
 //     found.
-//   - A stolen Writer's key can add false new backups. It cannot read any, and
-//     it cannot change an old one that was verified without this being seen: the
-//     statement of a Reader holds for one record only. That a backup was never
-//     verified means that nobody has looked.
-//   - A stolen Keeper's key can give up and delete what the store lets it.
+//   - A stolen Writer's key can add false new backups. It reads records and
+//     indexes (names, sizes, times) and no content, and it cannot change an old
+//     backup that was verified without this being seen: the statement of a Reader
+//     holds for one record only. That a backup was never verified means that
+//     nobody has looked.
+//   - A stolen Keeper's key can give up and delete what the store lets it. It
+//     reads what a Writer's reads.
 //   - Who has read with an operator's identity can sign as a Reader.
+//
+// # What is not found
+//
+// What is not found when the key of the Writer is stolen, and the store can be
+// written: a backup that was deleted as a whole, with its records; a new backup
+// whose content is false, also one that claims to be old, which counts as never
+// verified until somebody verifies it, and that proves only that it is what was
+// stored; an old backup that was exchanged, if its verifications were removed with
+// it, so that it counts as never verified; a good backup that is called worthless,
+// which is seen, and which the option Void restores in spite of it. With an object
+// lock in the store none of this touches what was there before; a list of the
+// verified backups that is kept elsewhere shows the first and the third.
+//
+// # Escrow
+//
+// Without the identity of an operator nobody reads a backup, and there is no way
+// round. So give [Init] the recipients of at least two people; make one of the
+// identities on a machine without network, print it or write it on two media,
+// and keep it where the others are not: in another building, with the
+// fingerprint and FORMAT.md. Restore with that one once in a while, or you do not
+// know that it works. [CheckOperators] holds production to two. Who leaves is left
+// out by [Reader.SetOperators]; the keys of Writer and Keeper need no copy: a new
+// repository has new ones.
 //
 // # Removing
 //
@@ -66,5 +91,6 @@
 // [ErrKey]: a key does not fit. [ErrDamaged]: something stored is not what was
 // written. [*StoreError]: the store did not do it. [*TargetError]: a restore
 // could not write. [*UncertainError]: nobody knows whether a backup exists.
+// [*CorruptError]: the source was corrupt, the backup is void.
 // [fs.ErrNotExist]: there is no such backup or repository.
 package backup

@@ -8,6 +8,7 @@ import (
 	"path"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Entry is one file of a backup: a line of its index.
@@ -32,6 +33,10 @@ type Entry struct {
 	CRC32C string `json:"crc32c,omitempty"`
 	// SHA256 is that of the content in hex, where the Producer took it.
 	SHA256 string `json:"sha256,omitempty"`
+	// Changed is the time of the last change of the file itself (ctime), and
+	// Inode its number, where the Producer keeps them to know it again.
+	Changed time.Time `json:"changed,omitzero"`
+	Inode   uint64    `json:"inode,omitempty"`
 	// Object names the part that holds the file.
 	Object string `json:"object"`
 }
@@ -50,6 +55,9 @@ const (
 // target.
 func (e *Entry) validate() error {
 	var errs []error
+	if e.Path == markerName || strings.HasPrefix(e.Path, "."+markerName+".") {
+		errs = append(errs, errors.New("Path is that of the file by which a restore says that it is not complete: what is to be backed up is an incomplete restore"))
+	}
 	if e.Path == "" || !fs.ValidPath(e.Path) || e.Path == "." || strings.ContainsAny(e.Path, "\x00") {
 		errs = append(errs, errors.New("Path is not relative and clean"))
 	}
@@ -64,6 +72,9 @@ func (e *Entry) validate() error {
 		}
 	default:
 		errs = append(errs, fmt.Errorf("Type %q is none of file, dir, link", e.Type))
+	}
+	if strings.Contains(e.Link, "\x00") || !utf8.ValidString(e.Link) {
+		errs = append(errs, errors.New("Link has a zero byte, or is not UTF-8"))
 	}
 	if (e.Type == EntryLink) != (e.Link != "") {
 		errs = append(errs, errors.New("Link is for links, which need one"))

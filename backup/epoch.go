@@ -18,7 +18,6 @@ import (
 	"filippo.io/age"
 
 	"github.com/masaruk/devops/internal/sshsig"
-	"github.com/masaruk/devops/secrets"
 )
 
 // Names of objects in a repository; see FORMAT.md.
@@ -76,7 +75,9 @@ type InitOptions struct {
 // Init makes a repository in a store that holds none, and returns its keys. A
 // store that holds a repository already is refused with an error that wraps
 // [fs.ErrExist], and is left as it is. What an Init that was cut off leaves is
-// no repository: it may be called again.
+// no repository: it may be called again. After an error of the store nobody knows
+// whether the repository exists: a new Init tells, and the keys that Save has got
+// are those of it.
 func Init(ctx context.Context, store Store, opts InitOptions) (*Keys, error) {
 	readers, err := operators(opts.Operators)
 	if err != nil {
@@ -96,10 +97,10 @@ func Init(ctx context.Context, store Store, opts InitOptions) (*Keys, error) {
 	}
 	// The description comes last: with it the repository exists. Of two that
 	// race here one fails, and leaves sealed identities that belong to nothing.
-	if err := store.Put(ctx, keysName(keys.Fingerprint, 1), bytes.NewReader(sealed)); err != nil {
+	if err := putSmall(ctx, store, keysName(keys.Fingerprint, 1), sealed); err != nil {
 		return nil, fmt.Errorf("init: %w", err)
 	}
-	if err := store.Put(ctx, epochName, bytes.NewReader(description)); err != nil {
+	if err := putSmall(ctx, store, epochName, description); err != nil {
 		return nil, fmt.Errorf("init: %w", err)
 	}
 	return keys, nil
@@ -226,6 +227,18 @@ func loadEpoch(ctx context.Context, store Store, want string) (*epoch, string, e
 	return &e, got, nil
 }
 
+// putSmall stores an object. One of the same content that is there already is
+// that of a Put whose answer was lost.
+func putSmall(ctx context.Context, store Store, name string, content []byte) error {
+	err := store.Put(ctx, name, bytes.NewReader(content))
+	if errors.Is(err, fs.ErrExist) {
+		if there, getErr := getSmall(ctx, store, name); getErr == nil && bytes.Equal(there, content) {
+			return nil
+		}
+	}
+	return err
+}
+
 // getSmall reads an object as a whole.
 func getSmall(ctx context.Context, store Store, name string) ([]byte, error) {
 	r, err := store.Get(ctx, name, 0, maxSmall+1)
@@ -267,17 +280,13 @@ func unseal(ctx context.Context, store Store, name string, ids ...age.Identity) 
 var ErrDamaged = errors.New("damaged")
 
 // openIdentities reads the epoch's identities with those of an operator.
-func openIdentities(ctx context.Context, store Store, fingerprint string, operator secrets.Value) (content, metadata *age.X25519Identity, err error) {
-	ids, err := identities(operator)
-	if err != nil {
-		return nil, nil, err
-	}
+func openIdentities(ctx context.Context, store Store, fingerprint string, operator []age.Identity) (content, metadata *age.X25519Identity, err error) {
 	n, _, err := newestKeys(ctx, store, fingerprint)
 	if err != nil {
 		return nil, nil, err
 	}
 	name := keysName(fingerprint, n)
-	plain, err := unseal(ctx, store, name, ids...)
+	plain, err := unseal(ctx, store, name, operator...)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -85,6 +85,8 @@ func parseKey(text secrets.Value, role Role) (key, error) {
 	switch {
 	case k.Format != formatVersion:
 		return key{}, fmt.Errorf("%w: the key of the %s has format %d, this version knows %d", ErrKey, role, k.Format, formatVersion)
+	case k.Role != role && k.Role != RoleWriter && k.Role != RoleKeeper: // whatever it holds, it is not shown
+		return key{}, fmt.Errorf("%w: it is the key of no role that is known, and the one of the %s is wanted", ErrKey, role)
 	case k.Role != role:
 		return key{}, fmt.Errorf("%w: it is the key of the %s, and the one of the %s is wanted", ErrKey, k.Role, role)
 	}

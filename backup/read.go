@@ -43,11 +43,15 @@ func (r *Reader) decode(ctx context.Context, from io.Reader, use func(*bufio.Rea
 	if err != nil {
 		return err
 	}
-	dec, err := zstd.NewReader(plain, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(2*chunkSize), zstd.WithDecoderLowmem(true))
+	dec, err := r.decoder(plain)
 	if err != nil {
 		return err
 	}
-	defer dec.Close()
+	defer func() {
+		if dec.Reset(nil) == nil { // it lets go of what it has read from
+			r.decoders.Put(dec)
+		}
+	}()
 	content := bufio.NewReaderSize(&stopped{ctx, dec}, 256<<10)
 	if err := use(content); err != nil {
 		return err
@@ -60,6 +64,15 @@ func (r *Reader) decode(ctx context.Context, from io.Reader, use func(*bufio.Rea
 		return errors.New("something follows its content")
 	}
 	return nil
+}
+
+// decoder returns one that was used before, or a new one: each holds a window
+// of some MiB.
+func (r *Reader) decoder(from io.Reader) (*zstd.Decoder, error) {
+	if dec, ok := r.decoders.Get().(*zstd.Decoder); ok {
+		return dec, dec.Reset(from)
+	}
+	return zstd.NewReader(from, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(2*chunkSize), zstd.WithDecoderLowmem(true))
 }
 
 // maxPadding is what may follow the last entry of an archive: its end marker,

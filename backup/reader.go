@@ -13,9 +13,11 @@ import (
 	"iter"
 	"runtime"
 	"slices"
+	"sync"
 
 	"filippo.io/age"
 
+	"github.com/masaruk/devops/internal/durable"
 	"github.com/masaruk/devops/secrets"
 )
 
@@ -36,16 +38,19 @@ type Reader struct {
 	records     *records
 	content     *age.X25519Identity
 	metadata    *age.X25519Identity
+	operator    []age.Identity // who has opened it
 	signing     ed25519.PrivateKey
 	fingerprint string
 	options     ReaderOptions
+	fsys        durable.FS // that restores go to
+	decoders    sync.Pool  // of *zstd.Decoder
 }
 
 // OpenReader opens a repository with the age identity of an operator: the text
 // of an identity file, as age-keygen writes it. The error wraps [ErrKey] where it
 // is not one of the repository's operators.
 func OpenReader(ctx context.Context, store Store, identity secrets.Value, opts *ReaderOptions) (*Reader, error) {
-	r := &Reader{store: store}
+	r := &Reader{store: store, fsys: durable.OS{}}
 	if opts != nil {
 		r.options = *opts
 	}
@@ -62,7 +67,10 @@ func (r *Reader) open(ctx context.Context, identity secrets.Value) error {
 		return err
 	}
 	r.fingerprint = print
-	if r.content, r.metadata, err = openIdentities(ctx, r.store, print, identity); err != nil {
+	if r.operator, err = identities(identity); err != nil {
+		return err
+	}
+	if r.content, r.metadata, err = openIdentities(ctx, r.store, print, r.operator); err != nil {
 		return err
 	}
 	if r.content.Recipient().String() != e.Content {
@@ -82,16 +90,26 @@ func (r *Reader) Fingerprint() string { return r.fingerprint }
 func (r *Reader) List(ctx context.Context) iter.Seq2[*Listing, error] { return r.records.list(ctx) }
 
 // Last returns the newest backup that may be restored. The error wraps
-// [fs.ErrNotExist] when there is none.
+// [fs.ErrNotExist] when there is none. Where the records of a newer one cannot be
+// read it wraps [ErrDamaged]: an older one is taken only when it is asked for.
 func (r *Reader) Last(ctx context.Context) (*Listing, error) {
 	var last *Listing
+	var unread error // of newer ones
 	for l, err := range r.List(ctx) {
-		if err != nil && l == nil {
+		switch {
+		case l == nil:
 			return nil, err
+		case l.broken != nil:
+			unread = errors.Join(unread, l.broken)
+		case l.Restorable():
+			last, unread = l, nil
 		}
-		if err == nil && l.Restorable() {
-			last = l
+	}
+	if unread != nil {
+		if last != nil {
+			unread = fmt.Errorf("%w; the newest one that is in order is %s, which you can ask for", unread, last.ID)
 		}
+		return nil, fmt.Errorf("the newest backup cannot be used: %w", unread)
 	}
 	if last == nil {
 		return nil, fmt.Errorf("no backup that may be restored: %w", fs.ErrNotExist)
@@ -101,7 +119,7 @@ func (r *Reader) Last(ctx context.Context) (*Listing, error) {
 
 // SetOperators makes the given age recipients those who may read, for all
 // backups, past and to come; no content is written again. The one who calls it
-// must be among them. An operator who is left out and has kept the identities
+// must be among them, or it is refused. An operator who is left out and has kept the identities
 // of the repository can still read: that needs a new repository.
 func (r *Reader) SetOperators(ctx context.Context, recipients []string) error {
 	to, err := operators(recipients)
@@ -114,7 +132,12 @@ func (r *Reader) SetOperators(ctx context.Context, recipients []string) error {
 	}
 	sealed, err := seal(epochIdentities(r.records.epoch.Repository, r.fingerprint, r.content, r.metadata), to...)
 	if err == nil {
-		err = r.store.Put(ctx, keysName(r.fingerprint, n+1), bytes.NewReader(sealed))
+		if _, mine := age.Decrypt(bytes.NewReader(sealed), r.operator...); mine != nil {
+			err = fmt.Errorf("%w: the identity that opened this Reader would not be one of them", ErrKey)
+		}
+	}
+	if err == nil {
+		err = putSmall(ctx, r.store, keysName(r.fingerprint, n+1), sealed)
 	}
 	if errors.Is(err, fs.ErrExist) {
 		err = fmt.Errorf("somebody else has changed them at the same time, look and try again: %w", err)
@@ -147,7 +170,7 @@ func (r *Reader) index(ctx context.Context, b *Backup) (map[string][]Entry, erro
 	if index == nil {
 		return nil, fmt.Errorf("%w: the record names no index", ErrDamaged)
 	}
-	all, paths := map[string][]Entry{}, map[string]bool{}
+	all, tree := map[string][]Entry{}, newPaths()
 	files, size := int64(0), int64(0)
 	err := r.read(ctx, *index, func(content *bufio.Reader) error {
 		dec := json.NewDecoder(content)
@@ -156,16 +179,12 @@ func (r *Reader) index(ctx context.Context, b *Backup) (map[string][]Entry, erro
 			if err := dec.Decode(&e); err != nil {
 				return err
 			}
-			if err := e.validate(); err != nil {
+			if err := errors.Join(e.validate(), tree.add(&e)); err != nil {
 				return err
 			}
-			switch {
-			case paths[e.Path]:
-				return fmt.Errorf("%s is there twice", e.Path)
-			case !known[e.Object]:
+			if !known[e.Object] {
 				return fmt.Errorf("%s is in the object %q, which the record does not name", e.Path, e.Object)
 			}
-			paths[e.Path] = true
 			if e.Type == EntryFile {
 				files, size = files+1, size+e.Size
 			}
@@ -211,13 +230,15 @@ func (r *Reader) find(ctx context.Context, id string) (*Listing, error) {
 		names = append(names, object.Name)
 	}
 	l, err := r.records.listing(ctx, id, names)
-	if err == nil && l == nil {
-		err = fmt.Errorf("no backup %s: %w", id, fs.ErrNotExist)
-	}
-	if err != nil {
+	switch {
+	case l == nil && err != nil:
 		return nil, err
+	case l == nil:
+		return nil, fmt.Errorf("no backup %s: %w", id, fs.ErrNotExist)
+	case l.broken != nil:
+		return nil, l.broken
 	}
-	return l, nil
+	return l, nil // also where a statement of others about it cannot be read
 }
 
 // parts returns the objects that are parts, largest first, so that the longest

@@ -125,13 +125,7 @@ func (r *records) put(ctx context.Context, name string, kind recordKind, key ed2
 	if len(sealed) > maxSmall {
 		return fmt.Errorf("the record has %d bytes, more than %d", len(sealed), maxSmall)
 	}
-	err = r.store.Put(ctx, name, bytes.NewReader(sealed))
-	if errors.Is(err, fs.ErrExist) { // perhaps of a Put whose answer was lost
-		if there, getErr := getSmall(ctx, r.store, name); getErr == nil && bytes.Equal(there, sealed) {
-			return nil
-		}
-	}
-	return err
+	return putSmall(ctx, r.store, name, sealed)
 }
 
 // get reads a record and believes it only if the role that makes such records

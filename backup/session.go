@@ -13,9 +13,9 @@ import (
 	"filippo.io/age"
 )
 
-// partSize is how much plain content a part has at least, in bytes, but for the
-// last: it ends behind the file that reaches it.
-const partSize = 64 << 20
+// defaultPart is how much plain content a part has at least, in bytes, but for
+// the last: it ends behind the file that reaches it.
+const defaultPart = 64 << 20
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -25,18 +25,21 @@ type Session struct {
 	ctx     context.Context
 	stop    context.CancelCauseFunc
 	store   Store
+	writer  *Writer
 	id      string
 	content []age.Recipient // of parts
 	meta    []age.Recipient // of the index
 	packer  *packer
 	slots   chan struct{} // for parts that are stored at the same time
-	options WriterOptions
+
+	partSize int64
 
 	part    *stream
 	tar     *tar.Writer
 	index   *stream
 	entries *json.Encoder
 	backup  *Backup
+	paths   *paths
 	parents map[string]bool
 	foreign map[string]StoredObject // of parents, referred to
 
@@ -75,8 +78,19 @@ func (s *Session) cause(err error) error {
 // e.Object, and returns the entry as the index has it. After an error the
 // session is over. Nothing is stored under its name until the Writer has the
 // whole backup.
-func (s *Session) Add(e Entry, body io.Reader) (Entry, error) {
-	if err := e.validate(); err != nil {
+func (s *Session) Add(e Entry, body io.Reader) (Entry, error) { return s.AddChecked(e, body, nil) }
+
+// AddChecked adds a file as [Session.Add] does, and asks check, when all of body
+// was read, for the SHA-256 of the content in hex, which becomes e.SHA256. Where
+// check has an error instead, the file is not in the backup: the error is
+// returned as it is, the session goes on, and the path may be added again. Its
+// bytes stay in the store with the part that holds them, and nothing lists them.
+func (s *Session) AddChecked(e Entry, body io.Reader, check func() (sha256 string, err error)) (Entry, error) {
+	err := e.validate()
+	if err == nil {
+		err = s.paths.add(&e)
+	}
+	if err != nil {
 		return e, s.over(err)
 	}
 	if err := s.openPart(); err != nil {
@@ -92,16 +106,32 @@ func (s *Session) Add(e Entry, body io.Reader) (Entry, error) {
 			return e, s.over(err)
 		}
 		e.CRC32C = fmt.Sprintf("%08x", sum)
+		if check != nil {
+			if e.SHA256, err = check(); err != nil {
+				return e, s.withdraw(&e, err)
+			}
+		}
 	}
 	if err := s.list(e); err != nil {
 		return e, s.over(err)
 	}
-	if s.part.plain >= partSize {
+	if s.part.plain >= s.partSize {
 		if err := s.closePart(); err != nil {
 			return e, s.over(err)
 		}
 	}
 	return e, nil
+}
+
+// withdraw leaves out a file whose content is in the open part. The part ends
+// here, so that the next attempt is in another one: in one part a path stands for
+// one file.
+func (s *Session) withdraw(e *Entry, why error) error {
+	s.paths.remove(e)
+	if err := s.closePart(); err != nil {
+		return s.over(err)
+	}
+	return why
 }
 
 // over notes that the session cannot go on, and returns the first cause.
@@ -150,6 +180,9 @@ func (s *Session) list(e Entry) error {
 // those that its record names.
 func (s *Session) Refer(e Entry, parent *Backup) error {
 	err := e.validate()
+	if err == nil {
+		err = s.paths.add(&e)
+	}
 	if err == nil {
 		err = s.refer(e, parent)
 	}
@@ -211,7 +244,7 @@ func (s *Session) await(st *stream, slots chan struct{}) {
 			<-slots
 		}
 		if res.err != nil {
-			s.fail(fmt.Errorf("object %s: %w", st.name, res.err))
+			s.fail(res.err)
 			return
 		}
 		s.mu.Lock()
@@ -239,5 +272,8 @@ func (s *Session) finish() error {
 	}
 	s.waiting.Wait()
 	s.packer.close()
-	return s.cause(nil)
+	if err := s.cause(nil); err != nil {
+		return err
+	}
+	return context.Cause(s.ctx)
 }

@@ -2,12 +2,15 @@ package backup
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"hash"
 	"io"
+	"io/fs"
 	"runtime"
 
 	"filippo.io/age"
@@ -131,6 +134,7 @@ type stream struct {
 	result chan streamResult
 	plain  int64
 	broken chan struct{} // closed when nothing more is taken
+	err    error         // why, once broken is closed
 }
 
 type streamResult struct {
@@ -147,6 +151,10 @@ func newStream(ctx context.Context, p *packer, store Store, name string, role Ob
 	go func() {
 		object, err := s.store(store, to)
 		object.Role = role
+		if err != nil {
+			err = fmt.Errorf("object %s: %w", name, err)
+		}
+		s.err = cmp.Or(err, errBroken)
 		close(s.broken)
 		for c := range s.order { // what nobody takes any more
 			<-c.ready
@@ -157,13 +165,14 @@ func newStream(ctx context.Context, p *packer, store Store, name string, role Ob
 	return s
 }
 
-// Write takes content; it fails when the object cannot be stored any more.
+// Write takes content; it fails, with the cause, when the object cannot be
+// stored any more.
 func (s *stream) Write(p []byte) (n int, err error) {
 	for len(p) > 0 {
 		if s.now == nil {
 			select {
-			case <-s.broken: // close tells why
-				return n, errBroken
+			case <-s.broken:
+				return n, s.err
 			default:
 			}
 			if s.now, err = s.packer.take(s.ctx); err != nil {
@@ -222,10 +231,14 @@ func (s *stream) store(store Store, to []age.Recipient) (StoredObject, error) {
 	} else {
 		_ = w.Close()
 	}
+	object := StoredObject{Name: s.name, Size: sum.n, SHA256: hex.EncodeToString(sum.sum.Sum(nil))}
 	if putErr := <-put; putErr != nil {
-		err = putErr // the cause, where the pipe broke
+		if err == nil && errors.Is(putErr, fs.ErrExist) {
+			putErr = sameObject(s.ctx, store, object, putErr)
+		}
+		err = cmp.Or(putErr, err) // the cause, where the pipe broke
 	}
-	return StoredObject{Name: s.name, Size: sum.n, SHA256: hex.EncodeToString(sum.sum.Sum(nil))}, err
+	return object, err
 }
 
 func (s *stream) encrypt(to io.Writer, recipients []age.Recipient) error {

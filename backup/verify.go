@@ -1,13 +1,11 @@
 package backup
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -135,68 +133,4 @@ func (r *Reader) inParallel(ctx context.Context, objects []StoredObject, do func
 		return err
 	}
 	return errors.Join(errs...)
-}
-
-// ScrubReport is what a scrub has looked at.
-type ScrubReport struct {
-	// Objects and Bytes were read, of All objects of all backups.
-	Objects int   `json:"objects"`
-	Bytes   int64 `json:"bytes"`
-	All     int   `json:"all"`
-}
-
-// Scrub reads a part of all that is stored, chosen at random, and compares it
-// with the records: about the given share of the bytes, such as 1.0/30 when it is
-// called once a day and everything is to be seen once a month or so. All that is
-// wrong is in the error.
-func (r *Reader) Scrub(ctx context.Context, share float64) (*ScrubReport, error) {
-	if !(share > 0 && share <= 1) {
-		return nil, fmt.Errorf("scrub: the share is %g, and must be above 0 and at most 1", share)
-	}
-	seen, total := map[string]StoredObject{}, int64(0)
-	var errs []error
-	for l, err := range r.List(ctx) {
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		if !l.Restorable() {
-			continue
-		}
-		for _, o := range l.Objects {
-			if _, ok := seen[o.Name]; !ok {
-				total += o.Size
-			}
-			seen[o.Name] = o
-		}
-	}
-	rep := &ScrubReport{All: len(seen)}
-	var chosen []StoredObject
-	for _, o := range seen { // the order of a map is random, but not evenly
-		chosen = append(chosen, o)
-	}
-	rand.Shuffle(len(chosen), func(i, j int) { chosen[i], chosen[j] = chosen[j], chosen[i] })
-	for i, o := range chosen {
-		if float64(rep.Bytes) >= share*float64(total) {
-			chosen = chosen[:i]
-			break
-		}
-		rep.Objects, rep.Bytes = rep.Objects+1, rep.Bytes+o.Size
-	}
-	errs = append(errs, r.inParallel(ctx, chosen, func(o StoredObject) error {
-		if err := r.read(ctx, o, discard); err != nil {
-			return damaged(o.Name, err)
-		}
-		return nil
-	}))
-	if err := errors.Join(errs...); err != nil {
-		return rep, fmt.Errorf("scrub: %w", err)
-	}
-	return rep, nil
-}
-
-// discard reads to the end.
-func discard(content *bufio.Reader) error {
-	_, err := io.Copy(io.Discard, content)
-	return err
 }

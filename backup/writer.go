@@ -58,6 +58,8 @@ type Writer struct {
 	records *records
 	key     key
 	options WriterOptions
+
+	partSize int64
 }
 
 // OpenWriter opens a repository with the key that [Init] made. It is refused,
@@ -71,7 +73,7 @@ func OpenWriter(ctx context.Context, store Store, text secrets.Value, opts *Writ
 	if err != nil {
 		return nil, fmt.Errorf("open writer: %w", err)
 	}
-	w := &Writer{records: recs, key: k}
+	w := &Writer{records: recs, key: k, partSize: defaultPart}
 	if opts != nil {
 		w.options = *opts
 	}
@@ -181,7 +183,7 @@ func (w *Writer) begin(ctx context.Context, kind, id string, now time.Time) (*Se
 		return nil, err
 	}
 	s := &Session{
-		store: w.records.store, id: id, packer: packer, options: w.options,
+		store: w.records.store, writer: w, id: id, packer: packer, partSize: w.partSize, paths: newPaths(),
 		content: []age.Recipient{content}, meta: []age.Recipient{content, w.records.recipient},
 		slots: make(chan struct{}, cmp.Or(w.options.Parts, 4)), buffer: make([]byte, 256<<10),
 		parents: map[string]bool{}, foreign: map[string]StoredObject{},
@@ -198,11 +200,18 @@ func (w *Writer) begin(ctx context.Context, kind, id string, now time.Time) (*Se
 // be taken for abandoned, and the Writer does not commit it.
 const MaxDuration = 7 * 24 * time.Hour
 
+// commitTime bounds the commit. It is less than any sensible grace of a Keeper:
+// a record that is stored after the Keeper has looked is stored by a Writer that
+// still looks for the tombstone, or has been killed in this time.
+const commitTime = time.Hour
+
 // commit makes the backup exist, unless what it refers to is going.
 func (w *Writer) commit(ctx context.Context, b *Backup) error {
 	if took := b.Ended.Sub(b.Started); took > MaxDuration {
 		return fmt.Errorf("it took %s, more than %s", took, MaxDuration)
 	}
+	ctx, cancel := context.WithTimeoutCause(ctx, commitTime, fmt.Errorf("the commit took more than %s", commitTime))
+	defer cancel()
 	if err := errors.Join(present(ctx, w.records.store, b)...); err != nil {
 		return fmt.Errorf("the store does not hold what it has taken: %w", err)
 	}
@@ -215,10 +224,19 @@ func (w *Writer) commit(ctx context.Context, b *Backup) error {
 	// The Keeper writes a tombstone, waits, and reads the records again before it
 	// deletes. So either it sees this record, or this sees the tombstone.
 	if err := w.parentsStay(ctx, b); err != nil {
-		return errors.Join(err, w.void(ctx, b.ID, err))
+		// Also where the caller has no more time: the record is there.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), voidTime)
+		defer cancel()
+		if voidErr := w.void(ctx, b.ID, err); voidErr != nil {
+			return &UncertainError{ID: b.ID, Err: errors.Join(err, voidErr)}
+		}
+		return err
 	}
 	return nil
 }
+
+// voidTime bounds how long a Writer tries to take a backup back.
+const voidTime = time.Minute
 
 // void says that a backup is worthless, and why.
 func (w *Writer) void(ctx context.Context, id string, reason error) error {
@@ -227,7 +245,8 @@ func (w *Writer) void(ctx context.Context, id string, reason error) error {
 }
 
 // UncertainError reports a record whose Put failed, so that nobody knows
-// whether the backup exists; [Writer.List] tells, once the store answers again.
+// whether the backup exists, or whether it was taken back; [Writer.List] tells,
+// once the store answers again.
 type UncertainError struct {
 	ID  string
 	Err error
@@ -235,7 +254,7 @@ type UncertainError struct {
 
 // Error names the backup and the cause.
 func (e *UncertainError) Error() string {
-	return fmt.Sprintf("its record may or may not have been stored, list the backups to see: %v", e.Err)
+	return fmt.Sprintf("it may or may not exist, list the backups to see: %v", e.Err)
 }
 
 // Unwrap returns the cause.
