@@ -6,61 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
-
-	"github.com/masaruk/devops/secrets"
 )
 
 // readBuffer is for the bulk of a base backup, whose messages have 32 KiB.
 const readBuffer = 1 << 20
 
-// parse reads the connection string. A password in it is refused: it would be
-// in the list of processes, in shell histories and in logs.
-func parse(conninfo string, password secrets.Value) (*pgconn.Config, error) {
-	config, err := pgconn.ParseConfig(conninfo)
-	if err != nil { // the text of the error may show the string
-		return nil, errors.New(`the connection string is neither of the form "host=... user=..." nor of "postgres://user@host/"`)
-	}
-	if holdsPassword(conninfo) {
-		return nil, errors.New("the connection string holds a password, which whoever lists the processes can read: give it as Options.Password, or by PGPASSWORD, PGPASSFILE or ~/.pgpass")
-	}
-	if !password.IsZero() {
-		config.Password = password.Reveal()
-	}
-	config.RuntimeParams["application_name"] = "devops backup"
-	if config.ConnectTimeout == 0 {
-		config.ConnectTimeout = 30 * time.Second
-	}
-	return config, nil
-}
-
-// holdsPassword finds a password that the string itself gives, and not the
-// environment: it is parsed again with another in its place.
-func holdsPassword(conninfo string) bool {
-	if rest, ok := strings.CutPrefix(conninfo, "postgres"); ok {
-		if _, rest, ok = strings.Cut(rest, "://"); ok {
-			authority, query, _ := strings.Cut(rest, "?")
-			user, _, found := strings.Cut(authority, "@")
-			return found && strings.Contains(user, ":") || strings.Contains("&"+query, "&password=")
-		}
-	}
-	key := conninfo
-	for {
-		i := strings.Index(key, "password")
-		if i < 0 {
-			return false
-		}
-		before, after := key[:i], strings.TrimLeft(key[i+len("password"):], " \t\n")
-		if strings.HasPrefix(after, "=") && (before == "" || strings.ContainsAny(before[len(before)-1:], " \t\n'")) {
-			return true
-		}
-		key = key[i+len("password"):]
-	}
-}
+// maxMessage bounds the memory that one message may take, in bytes; the server
+// sends none that is nearly as long.
+const maxMessage = 16 << 20
 
 // connectSQL opens a connection for queries.
 func connectSQL(ctx context.Context, config *pgconn.Config) (*pgconn.PgConn, error) {
@@ -76,7 +32,9 @@ func connectReplication(ctx context.Context, config *pgconn.Config) (*pgconn.PgC
 	c := config.Copy()
 	c.RuntimeParams["replication"] = "yes"
 	c.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
-		return pgproto3.NewFrontend(bufio.NewReaderSize(r, readBuffer), w)
+		f := pgproto3.NewFrontend(bufio.NewReaderSize(r, readBuffer), w)
+		f.SetMaxBodyLen(maxMessage)
+		return f
 	}
 	conn, err := pgconn.ConnectConfig(ctx, c)
 	if err != nil {
@@ -93,12 +51,16 @@ func explain(err error) error {
 		return err
 	}
 	switch pg.Code {
+	case "28P01":
+		return fmt.Errorf("%w; the password comes from Options.Password, PGPASSWORD, or the file that PGPASSFILE names, ~/.pgpass by default, which must not be readable by others", err)
 	case "28000":
-		return fmt.Errorf("%w; pg_hba.conf needs a line for this user and address, for backups one with the word replication in place of the database: host replication USER ADDRESS scram-sha-256", err)
+		return fmt.Errorf("%w; the role must exist with LOGIN, and pg_hba.conf needs a line for this user and address, for backups one with the word replication in place of the database: host replication USER ADDRESS scram-sha-256", err)
 	case "42501":
 		return fmt.Errorf("%w; the role needs REPLICATION: ALTER ROLE ... REPLICATION", err)
 	case "53300":
-		return fmt.Errorf("%w; raise max_wal_senders, or end a connection that is not needed", err)
+		return fmt.Errorf("%w; raise max_wal_senders or max_connections, or end a connection that is not needed", err)
+	case "53400":
+		return fmt.Errorf("%w; raise max_replication_slots, or drop a slot that is not needed", err)
 	}
 	return err
 }

@@ -40,6 +40,9 @@ func parseManifest(raw []byte) (*manifest, error) {
 	if err := json.Unmarshal(raw, &m); err != nil {
 		return nil, fmt.Errorf("backup_manifest: %w", err)
 	}
+	if m.Version != 1 && m.Version != 2 {
+		return nil, fmt.Errorf("backup_manifest: it has the version %d; 1 and 2 are known", m.Version)
+	}
 	i := bytes.LastIndex(raw, []byte(`"Manifest-Checksum"`))
 	if i < 0 {
 		return nil, errors.New("backup_manifest: it has no checksum")

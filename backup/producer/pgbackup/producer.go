@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"path"
 	"regexp"
 	"strconv"
@@ -34,7 +35,9 @@ type Options struct {
 	// RateLimit is how many bytes a second the server sends at most, at least
 	// 32 KiB and at most 1 GiB; zero is no limit.
 	RateLimit int64
-	// Progress is told how much has arrived; nil is not.
+	// Progress is told how much has arrived; nil is not. The transfer waits for
+	// it, and the server for the transfer, and so does whoever drops a database
+	// or a tablespace there: it returns at once.
 	Progress func(Progress)
 }
 
@@ -79,7 +82,9 @@ type Details struct {
 	// Version is the server's, as a number: 150004 is 15.4.
 	Version int `json:"version"`
 	// System is the cluster's identifier, the same in all its copies.
-	System   string `json:"system"`
+	System string `json:"system"`
+	// Owner is the name of its first superuser.
+	Owner    string `json:"owner,omitempty"`
 	Timeline uint32 `json:"timeline"`
 	// Start and Stop are where the backup begins and ends in the write-ahead
 	// log; a server that is restored is consistent from Stop on.
@@ -91,14 +96,16 @@ type Details struct {
 	Checksums bool `json:"checksums"`
 	// Tablespaces are where they were, by object identifier.
 	Tablespaces map[string]string `json:"tablespaces,omitempty"`
-	// ConfigurationFiles tells where the server's configuration came from:
-	// "data directory", "server" (read through it), or "settings" (made of the
-	// settings in force, since the role may not read the files).
+	// Configuration tells where the server's configuration is from: its "data
+	// directory"; the "server", which was asked for the files; or the "settings"
+	// in force, since the role may not read the files. In the last two cases
+	// postgresql.conf is made of the settings.
 	Configuration string `json:"configuration"`
 	// Collations are the databases' collation versions, which the restored
 	// server compares with its own.
 	Collations map[string]string `json:"collations,omitempty"`
-	// Warnings are what the server said meanwhile.
+	// Warnings are what the server said meanwhile, and what a restored server
+	// lacks.
 	Warnings []string `json:"warnings,omitempty"`
 }
 
@@ -131,6 +138,9 @@ func (p *Producer) produce(ctx context.Context, s *backup.Session) (*Details, er
 		return nil, err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
+	if err := facts.same(ctx, conn); err != nil {
+		return nil, err
+	}
 	// So that no segment that the backup needs is recycled while it runs; the
 	// slot goes with the connection.
 	slot := "devops_backup_" + strings.ToLower(strings.ReplaceAll(s.ID(), "-", "_"))
@@ -138,11 +148,14 @@ func (p *Producer) produce(ctx context.Context, s *backup.Session) (*Details, er
 		return nil, err
 	}
 	defer closeOn(ctx, conn)()
-	b, err := startBackup(conn, p.command(s.ID()))
+	b, err := startBackup(ctx, conn.Frontend(), p.command(s.ID()))
 	if err != nil {
 		return nil, err
 	}
-	t := &transfer{Session: s, backup: b, facts: facts, got: map[string]received{}, progress: p.options.Progress}
+	t := &transfer{
+		Session: s, backup: b, facts: facts, progress: p.options.Progress,
+		got: map[string]received{}, wal: map[string]bool{}, scan: newWALScan(b.start),
+	}
 	b.progress = t.tell
 	if err := t.run(); err != nil {
 		return nil, err
@@ -175,6 +188,7 @@ type transfer struct {
 	facts    *facts
 	got      map[string]received // files, by path, but for WAL
 	wal      map[string]bool     // segments that arrived: whether they are whole
+	scan     *walScan
 	progress func(Progress)
 	corrupt  error
 	config   string
@@ -187,7 +201,6 @@ func (t *transfer) tell(done int64) {
 }
 
 func (t *transfer) run() error {
-	t.wal = map[string]bool{}
 	for name, ok := t.backup.archive(); ok; name, ok = t.backup.archive() {
 		if err := t.archive(name); err != nil {
 			return err
@@ -200,9 +213,24 @@ func (t *transfer) run() error {
 	if err := t.finish(); err != nil {
 		return err
 	}
+	if err := t.check(raw); err != nil {
+		return err
+	}
+	if err := t.addText("backup_manifest", raw); err != nil {
+		return err
+	}
+	return t.configure()
+}
+
+// check compares what has arrived with what the server says that it has sent,
+// and with what a restore needs.
+func (t *transfer) check(raw []byte) error {
 	m, err := parseManifest(raw)
 	if err != nil {
 		return err
+	}
+	if m.Version > 1 && strconv.FormatUint(m.System, 10) != t.facts.system {
+		return fmt.Errorf("backup_manifest: it is of the cluster %d, not of %s", m.System, t.facts.system)
 	}
 	if err := m.compare(t.got); err != nil {
 		return err
@@ -210,10 +238,13 @@ func (t *transfer) run() error {
 	if err := t.coverWAL(m); err != nil {
 		return err
 	}
-	if err := t.addText("backup_manifest", raw); err != nil {
-		return err
+	if len(t.scan.created) > 0 {
+		return fmt.Errorf("tablespaces were made during the backup (%s), and a server restored from it would make them in the same places, where the originals are: make another backup", strings.Join(t.scan.created, "; "))
 	}
-	return t.configure()
+	if t.scan.err != nil {
+		t.facts.warnings = append(t.facts.warnings, fmt.Sprintf("whether tablespaces were made during the backup is not known: %v", t.scan.err))
+	}
+	return nil
 }
 
 // finish reads the end. That pages are corrupt the server says last of all, when
@@ -257,22 +288,32 @@ func (t *transfer) archive(name string) error {
 }
 
 func (t *transfer) file(prefix string, h *tar.Header, content io.Reader) error {
-	e := backup.Entry{Path: path.Join(prefix, path.Clean(h.Name)), Mode: h.Mode & 0o7777, Modified: h.ModTime}
+	name := path.Clean(h.Name)
+	if !fs.ValidPath(name) {
+		return fmt.Errorf("%w: an archive holds the path %q", errProtocol, h.Name)
+	}
+	e := backup.Entry{Path: path.Join(prefix, name), Mode: h.Mode & 0o7777, Modified: h.ModTime}
 	switch h.Typeflag {
 	case tar.TypeReg:
 		e.Type, e.Size = backup.EntryFile, h.Size
 	case tar.TypeDir:
 		e.Type = backup.EntryDir
 	case tar.TypeSymlink:
-		// Of a tablespace, whose archive has come: where it goes is a matter of
-		// the restore. A link in the place of pg_wal becomes the folder.
-		e.Type = backup.EntryDir
-		e.Mode = 0o700
+		// To a tablespace, whose archive has come: where it goes is a matter of
+		// the restore.
+		if path.Dir(e.Path) != "pg_tblspc" {
+			return fmt.Errorf("%w: a link at %s", errProtocol, e.Path)
+		}
+		e.Type, e.Mode = backup.EntryDir, 0o700
 	default:
-		return fmt.Errorf("%s has the type %q, which no data directory holds", e.Path, h.Typeflag)
+		return fmt.Errorf("%w: %s has the type %q", errProtocol, e.Path, h.Typeflag)
 	}
 	if e.Path == "." {
 		return nil
+	}
+	segment, inWAL := strings.CutPrefix(e.Path, "pg_wal/")
+	if inWAL = inWAL && segmentRE.MatchString(segment); inWAL {
+		content = io.TeeReader(content, t.scan.segment(segmentStart(segment, t.facts.segment)))
 	}
 	e, err := t.Add(e, content)
 	if err != nil {
@@ -281,8 +322,8 @@ func (t *transfer) file(prefix string, h *tar.Header, content io.Reader) error {
 	if e.Type != backup.EntryFile {
 		return nil
 	}
-	if name, ok := strings.CutPrefix(e.Path, "pg_wal/"); ok && segmentRE.MatchString(name) {
-		t.wal[name] = e.Size == t.facts.segment
+	if inWAL {
+		t.wal[segment] = e.Size == t.facts.segment
 		return nil // the manifest has the rest of this folder, and not the segments
 	}
 	t.got[e.Path] = received{e.Size, e.CRC32C}
@@ -322,9 +363,9 @@ func segmentName(timeline uint32, n LSN, size int64) string {
 
 func (t *transfer) details() *Details {
 	d := &Details{
-		Version: t.facts.version, System: t.facts.system, Timeline: t.backup.timeline, Start: t.backup.start, Stop: t.backup.stop,
+		Version: t.facts.version, System: t.facts.system, Owner: t.facts.owner, Timeline: t.backup.timeline, Start: t.backup.start, Stop: t.backup.stop,
 		SegmentSize: t.facts.segment, Checksums: t.facts.checksums, Configuration: t.config, Collations: t.facts.collations,
-		Warnings: t.backup.warnings, Tablespaces: map[string]string{},
+		Warnings: append(t.facts.warnings, t.backup.warnings...), Tablespaces: map[string]string{},
 	}
 	for _, ts := range t.backup.tablespaces {
 		d.Tablespaces[ts.oid] = ts.location

@@ -1,6 +1,7 @@
 package pgbackup
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -51,6 +52,7 @@ type tablespace struct {
 type baseBackup struct {
 	front    *pgproto3.Frontend
 	progress func(done int64)
+	cause    func() error // why the connection was closed, where we did it
 
 	start, stop      LSN
 	timeline         uint32
@@ -65,9 +67,10 @@ type baseBackup struct {
 // errProtocol reports an answer that is not in the order that is documented.
 var errProtocol = errors.New("the server's answer to BASE_BACKUP is not as documented")
 
-// startBackup sends the command and reads up to the first archive.
-func startBackup(conn *pgconn.PgConn, command string) (*baseBackup, error) {
-	b := &baseBackup{front: conn.Frontend()}
+// startBackup sends the command and reads up to the first archive. Somebody else
+// closes the connection when ctx ends.
+func startBackup(ctx context.Context, front *pgproto3.Frontend, command string) (*baseBackup, error) {
+	b := &baseBackup{front: front, cause: func() error { return context.Cause(ctx) }}
 	b.front.Send(&pgproto3.Query{String: command})
 	if err := b.front.Flush(); err != nil {
 		return nil, err
@@ -79,16 +82,18 @@ func startBackup(conn *pgconn.PgConn, command string) (*baseBackup, error) {
 	if err := b.readTablespaces(); err != nil {
 		return nil, err
 	}
-	switch m, err := b.receive(); {
-	case err != nil:
+	m, err := b.receive()
+	if err != nil {
 		return nil, err
-	default:
-		if _, ok := m.(*pgproto3.CopyOutResponse); !ok {
-			return nil, fmt.Errorf("%w: %T in place of the archives", errProtocol, m)
-		}
+	}
+	if _, ok := m.(*pgproto3.CopyOutResponse); !ok {
+		return nil, fmt.Errorf("%w: %T in place of the archives", errProtocol, m)
 	}
 	return b, b.advance()
 }
+
+// maxWarnings is how many are kept; a disk that fails gives more of them.
+const maxWarnings = 100
 
 // receive returns the next message that is none of the kinds that may come at
 // any time.
@@ -96,11 +101,13 @@ func (b *baseBackup) receive() (pgproto3.BackendMessage, error) {
 	for {
 		m, err := b.front.Receive()
 		if err != nil {
-			return nil, err
+			return nil, cmp.Or(b.cause(), err)
 		}
 		switch m := m.(type) {
 		case *pgproto3.NoticeResponse:
-			b.warnings = append(b.warnings, m.Severity+": "+m.Message)
+			if len(b.warnings) < maxWarnings {
+				b.warnings = append(b.warnings, m.Severity+": "+m.Message)
+			}
 		case *pgproto3.ParameterStatus:
 		case *pgproto3.ErrorResponse:
 			return nil, explain(pgconn.ErrorResponseToPgError(m))

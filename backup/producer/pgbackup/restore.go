@@ -5,12 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/masaruk/devops/backup"
+	"github.com/masaruk/devops/internal/durable"
 )
 
 // RestoreOptions configure a restore. The zero value is the default.
@@ -42,22 +45,15 @@ func Plan(ctx context.Context, r *backup.Reader, id, dir string, opts *RestoreOp
 }
 
 // Restore makes a data directory of a backup, which a server of the same major
-// version starts, and which is consistent once it has. The folder must be missing
-// or empty, and so must those of the tablespaces; see [backup.Reader.Restore]. An
-// empty id is the newest backup of PostgreSQL.
+// version starts, and which is consistent once it has; see [Prove]. The folder
+// must be missing or empty, and so must those of the tablespaces; see
+// [backup.Reader.Restore]. An empty id is the newest backup of PostgreSQL.
 func Restore(ctx context.Context, r *backup.Reader, id, dir string, opts *RestoreOptions) (*backup.RestoreReport, error) {
 	t, id, err := prepare(ctx, r, id, dir, opts)
 	if err != nil {
 		return nil, fmt.Errorf("restore: %w", err)
 	}
-	rep, err := r.Restore(ctx, id, t.dir, t.options(opts))
-	if err != nil {
-		return nil, err
-	}
-	if err := t.link(); err != nil {
-		return nil, fmt.Errorf("restore of backup %s: %w", id, err)
-	}
-	return rep, nil
+	return r.Restore(ctx, id, t.dir, t.options(opts))
 }
 
 func prepare(ctx context.Context, r *backup.Reader, id, dir string, opts *RestoreOptions) (*target, string, error) {
@@ -81,45 +77,70 @@ func prepare(ctx context.Context, r *backup.Reader, id, dir string, opts *Restor
 			return nil, "", fmt.Errorf("field Tablespaces: the backup has no tablespace %q", oid)
 		}
 	}
-	for oid, place := range t.details.Tablespaces {
-		to := t.dir + ".tablespaces/" + oid
-		if name, ok := named[oid]; ok {
-			if !filepath.IsAbs(name) {
-				return nil, "", fmt.Errorf("field Tablespaces: the folder %q of %s (%s) is not absolute", name, oid, place)
-			}
-			to = filepath.Clean(name)
-		}
-		if to == t.dir || strings.HasPrefix(to, t.dir+"/") {
-			return nil, "", fmt.Errorf("field Tablespaces: the folder %s of %s is inside of the data directory", to, oid)
-		}
-		t.tablespaces[oid] = to
+	if err := t.mapTablespaces(named); err != nil {
+		return nil, "", err
 	}
 	return t, b.ID, nil
 }
 
-// find returns a backup of PostgreSQL.
+// mapTablespaces decides where each tablespace goes: to folders none of which
+// lies in another one.
+func (t *target) mapTablespaces(named map[string]string) error {
+	taken := map[string]string{t.dir: "the data directory"}
+	for oid, place := range t.details.Tablespaces {
+		if _, err := strconv.ParseUint(oid, 10, 32); err != nil {
+			return fmt.Errorf("the record names the tablespace %q, which is no object identifier", oid)
+		}
+		to := t.dir + ".tablespaces/" + oid
+		if name, ok := named[oid]; ok {
+			if !filepath.IsAbs(name) {
+				return fmt.Errorf("field Tablespaces: the folder %q of %s (%s) is not absolute", name, oid, place)
+			}
+			to = filepath.Clean(name)
+		}
+		for other, what := range taken {
+			if within(to, other) || within(other, to) {
+				return fmt.Errorf("field Tablespaces: the folder %s of %s, and that of %s (%s), are the same or lie in each other", to, oid, what, other)
+			}
+		}
+		taken[to], t.tablespaces[oid] = oid, to
+	}
+	return nil
+}
+
+// within tells whether a folder is another one or is below it.
+func within(dir, above string) bool {
+	return dir == above || strings.HasPrefix(dir, strings.TrimSuffix(above, "/")+"/")
+}
+
+// find returns a backup of PostgreSQL: the newest one, unless a newer one cannot
+// be read, where id is empty.
 func find(ctx context.Context, r *backup.Reader, id string) (*backup.Listing, error) {
 	var found *backup.Listing
+	var unread error // of newer ones
 	for l, err := range r.List(ctx) {
 		switch {
-		case err != nil && (l == nil || l.ID == id):
+		case l == nil, err != nil && l.ID == id && !l.Restorable():
 			return nil, err
+		case id == l.ID, id == "" && l.Kind == Kind && l.Restorable():
+			found, unread = l, nil
 		case err != nil:
-		case id == "" && l.Kind == Kind && l.Restorable(), id == l.ID:
-			found = l
+			unread = errors.Join(unread, fmt.Errorf("backup %s: %w", l.ID, err))
 		}
 	}
-	if found == nil {
-		return nil, fmt.Errorf("no backup %s of PostgreSQL: %w", id, os.ErrNotExist)
-	}
-	if found.Kind != Kind {
+	switch {
+	case id == "" && unread != nil:
+		return nil, fmt.Errorf("newer backups cannot be read, name the one that you want: %w", unread)
+	case found == nil:
+		return nil, fmt.Errorf("no backup %s of PostgreSQL that may be restored: %w", id, fs.ErrNotExist)
+	case found.Kind != Kind:
 		return nil, fmt.Errorf("backup %s is one of kind %q, not of PostgreSQL", found.ID, found.Kind)
 	}
 	return found, nil
 }
 
 func (t *target) options(opts *RestoreOptions) *backup.RestoreOptions {
-	o := &backup.RestoreOptions{Place: t.place}
+	o := &backup.RestoreOptions{Place: t.place, Finish: t.finish}
 	if opts != nil {
 		o.Progress = opts.Progress
 	}
@@ -141,15 +162,22 @@ func (t *target) place(path string) string {
 	return filepath.Join(t.dir, filepath.FromSlash(path))
 }
 
-// link makes the links to the tablespaces.
-func (t *target) link() error {
+// finish makes the links to the tablespaces, durably: without them a server
+// would start, and miss what is in them.
+func (t *target) finish() error {
+	links := filepath.Join(t.dir, "pg_tblspc")
 	for oid, dir := range t.tablespaces {
-		name := filepath.Join(t.dir, "pg_tblspc", oid)
+		name := filepath.Join(links, oid)
 		if there, err := os.Readlink(name); err == nil && there == dir {
 			continue
 		}
 		if err := os.Symlink(dir, name); err != nil {
 			return &backup.TargetError{Path: name, Err: err}
+		}
+	}
+	if len(t.tablespaces) > 0 {
+		if err := (durable.OS{}).SyncDir(links); err != nil {
+			return &backup.TargetError{Path: links, Err: err}
 		}
 	}
 	if err := os.Chmod(t.dir, 0o700); err != nil { // a server refuses any other
