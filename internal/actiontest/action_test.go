@@ -37,7 +37,7 @@ func TestEveryActionKeepsItsSecrets(t *testing.T) {
 			}
 			failed[s.typ()] = true
 			require.Error(t, tr.Err)
-			for _, want := range append([]string{"shop@dev run r1", `step "s" on local`}, s.says...) {
+			for _, want := range append([]string{"shop@dev run r1", `step "s" on local`, "start a run with another id"}, s.says...) {
 				require.ErrorContains(t, tr.Err, want)
 			}
 		})

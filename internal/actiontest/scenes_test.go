@@ -74,7 +74,7 @@ func coreScenes(w *world) []scene {
 		{name: "health of a command", step: do(&deploy.Health{
 			Conditions: deploy.Conditions{&deploy.CommandCheck{Command: telling("1")}}, Limits: &deploy.Limits{},
 		}), says: []string{"sh: exit status 1"}},
-		{name: "watch", step: do(&deploy.Watch{For: time.Hour, Check: bad, Counts: counts}), says: []string{"watch"}},
+		{name: "watch", step: do(&deploy.Watch{For: time.Hour, Conditions: deploy.Conditions{deploy.Check("errors", "1", bad)}, Counts: counts}), says: []string{"watch"}},
 		{name: "function", step: do(deploy.Func("warm", "1", fn)), says: []string{"failed with"}},
 	}
 }
@@ -115,12 +115,12 @@ func gitScenes(w *world) []scene {
 	}
 	missing := git.Repository{URL: w.tls + "/shop.git", Credential: &git.Credential{Name: "missing", Source: w.source}}
 	commit := strings.Repeat("4f2a9c0b", 5)
-	return []scene{
+	talks := hides([]scene{
 		{name: "resolve", step: provides(do(&git.Resolve{Repository: repo, Ref: "main"}), "commit"), says: []string{"git", "main", w.tls}},
 		{name: "resolve without a token", step: provides(do(&git.Resolve{Repository: missing, Ref: "main"}), "commit"), says: []string{"missing"}},
 		{name: "checkout", step: do(&git.Checkout{Repository: repo, Commit: commit, Dir: w.path("checkout")}), says: []string{"git", commit, w.tls}},
-		{name: "remove", step: do(&git.Remove{Dir: w.path("checkout")}), exec: broken(), says: []string{w.path("checkout")}},
-	}
+	})
+	return append(talks, scene{name: "remove", step: do(&git.Remove{Dir: w.path("checkout")}), exec: broken(), says: []string{w.path("checkout")}})
 }
 
 func artefactScenes(w *world) []scene {

@@ -39,27 +39,56 @@ func JSONValue(pointer, want string) func(body []byte, whole bool) error {
 // At returns what stands at a place of a JSON document, which the pointer
 // names as RFC 6901 says: a string as it is, anything else as compact JSON.
 func At(document []byte, pointer string) (string, error) {
-	if err := CheckPointer(pointer); err != nil {
+	v, err := Decode(document)
+	if err != nil {
 		return "", err
 	}
+	if v, err = Find(v, pointer); err != nil {
+		return "", err
+	}
+	return Text(v), nil
+}
+
+// Decode reads a JSON document of which [Find] finds parts; numbers stay as they
+// are written.
+func Decode(document []byte) (any, error) {
 	var v any
 	d := json.NewDecoder(bytes.NewReader(document))
 	d.UseNumber()
 	if d.Decode(&v) != nil || !ends(d) {
-		return "", errors.New("the body is not JSON")
+		return nil, errors.New("the body is not JSON")
 	}
+	return v, nil
+}
+
+// Find returns what the pointer names in a document of [Decode].
+func Find(document any, pointer string) (any, error) {
+	if err := CheckPointer(pointer); err != nil {
+		return nil, err
+	}
+	v := document
 	for _, token := range strings.Split(pointer, "/")[1:] {
 		next, ok := step(v, pointerEscapes.Replace(token))
 		if !ok {
-			return "", fmt.Errorf("the body has no %s", place(pointer))
+			return nil, fmt.Errorf("the body has no %s", place(pointer))
 		}
 		v = next
 	}
+	return v, nil
+}
+
+// Text is a part of a document as [At] has it. The keys of an object are sorted.
+func Text(v any) string {
 	if s, ok := v.(string); ok {
-		return s, nil
+		return s
 	}
-	raw, err := json.Marshal(v)
-	return string(raw), err
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if e.Encode(v) != nil {
+		return "" // nothing of a document
+	}
+	return strings.TrimSuffix(b.String(), "\n")
 }
 
 // ends tells that nothing but white space follows.

@@ -1,6 +1,6 @@
 // Package probe is the one prober of HTTP and TCP and the one evaluator of
-// limits of this module: deploy gates, watches and availability counts use it,
-// and monitoring will.
+// limits of this module: the gates, watches and availability counts of deploy use
+// it, and the checks of web addresses of monitor.
 //
 //   - [HTTP] and [TCP] make one measurement: a [Result].
 //   - [Prober] makes them at a steady rate and keeps [Counts].

@@ -2,6 +2,7 @@ package stepinput
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/url"
 	"regexp"
 	"strings"
@@ -19,8 +20,9 @@ func Shown(text string) string { return reference.ReplaceAllString(text, "<outpu
 func Placed(text string) string { return reference.ReplaceAllString(text, "output") }
 
 // URL replaces each ${name} in an address by the output of that name, a
-// string, escaped so that it stays one segment or one value. One that the
-// address begins with is the base of it and is taken as it is.
+// string, escaped so that it stays one segment or one value; a segment that
+// would be nothing, "." or ".." is refused, since it leads elsewhere. One that
+// the address begins with is the base of it and is taken as it is.
 func URL(c *deploy.Call, address string) (string, error) {
 	base := ""
 	if at := reference.FindStringIndex(address); at != nil && at[0] == 0 {
@@ -37,7 +39,30 @@ func URL(c *deploy.Call, address string) (string, error) {
 		}
 		return strings.ReplaceAll(url.QueryEscape(v), "+", "%20")
 	})
+	if err == nil {
+		err = checkSegments(address, rest)
+	}
 	return base + rest, err
+}
+
+// checkSegments compares the path of an address with what became of it.
+func checkSegments(address, expanded string) error {
+	path := func(s string) []string {
+		s, _, _ = strings.Cut(s, "?")
+		s, _, _ = strings.Cut(s, "#")
+		return strings.Split(s, "/")
+	}
+	became := path(expanded)
+	for i, segment := range path(address) {
+		if !reference.MatchString(segment) {
+			continue
+		}
+		switch became[i] {
+		case "", ".", "..":
+			return fmt.Errorf("%s became %q, which is no segment of a path", segment, became[i])
+		}
+	}
+	return nil
 }
 
 // JSON replaces each ${name} in the strings of a JSON document by the output

@@ -82,6 +82,24 @@ func TestURLKeepsAnOutputInItsPlace(t *testing.T) {
 	})
 }
 
+// TestURLRefusesAnOutputThatIsNoSegment has outputs by which another address
+// would be asked than the plan shows.
+func TestURLRefusesAnOutputThatIsNoSegment(t *testing.T) {
+	call(t, map[string]any{"base": "https://example.com/a", "up": "..", "here": ".", "empty": "", "v": "v1"}, func(c *deploy.Call) {
+		for _, text := range []string{
+			"https://example.com/deployments/${empty}", "https://example.com/${up}/x?y", "${base}/${here}/x", "${base}/${here}${here}",
+			"https://example.com/.${here}/x", "https://${empty}/x", "${base}/${up}?x", "${base}/${up}#x",
+		} {
+			_, err := stepinput.URL(c, text)
+			require.ErrorContains(t, err, "no segment of a path", text)
+		}
+		for _, text := range []string{"https://example.com/${up}${v}", "https://example.com/x?a=${up}&b=${empty}", "${base}/../${v}//x"} {
+			_, err := stepinput.URL(c, text)
+			require.NoError(t, err, text)
+		}
+	})
+}
+
 func TestJSONKeepsAnOutputInItsString(t *testing.T) {
 	call(t, map[string]any{"x": `","evil":"`}, func(c *deploy.Call) {
 		got, err := stepinput.JSON(c, []byte(`{"a": "<${x}>", "n": 12345678901234567890, "l": [true, null, "${x}"], "${x}": 1}`))
