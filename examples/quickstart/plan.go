@@ -77,8 +77,11 @@ func (q *quickstart) plan(v version, from switchover.Backend, old *serving) depl
 			{
 				Name: "watch", Kind: deploy.KindWatch, InFlight: deploy.Repeat, Binds: []string{"before"},
 				Do: &observe{
-					Release: v.Name, traffic: q.traffic, stuck: q.stuck,
-					Watch: deploy.Watch{For: watchFor, Interval: watchInterval, MinRequests: watchRequests},
+					Release: v.Name, traffic: q.traffic,
+					Watch: deploy.Watch{
+						For: watchFor, Interval: watchInterval, MinRequests: watchRequests,
+						Conditions: deploy.Conditions{deploy.Check("no request is stuck", "1", q.stuck)},
+					},
 				},
 			},
 			{

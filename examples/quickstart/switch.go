@@ -60,7 +60,6 @@ type observe struct {
 	Release string `json:"release"`
 
 	traffic *switchover.Client
-	stuck   func(context.Context) error
 }
 
 func (o *observe) Spec() any { return o }
@@ -71,7 +70,6 @@ func (o *observe) Run(ctx context.Context, c *deploy.Call) error {
 		return err
 	}
 	watch := o.Watch
-	watch.Check = o.stuck
 	watch.Counts = func(ctx context.Context) (deploy.Counts, error) {
 		st, err := o.traffic.Status(ctx)
 		if err != nil {

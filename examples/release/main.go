@@ -10,7 +10,9 @@
 //	release history                     all runs, and the four DORA measures
 //	release demo                        all of that, with a kill in the middle
 //
-// Who sits there is USER; who may approve is in the page's -people file.
+// The site is in the git repository -repo. A run goes on, forward or back, by the
+// plan that it began with, so with the same flags. Who sits there is USER; who may
+// approve is in the page's -people file.
 package main
 
 import (

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 	"github.com/masaruk/devops/deploy/progress"
 	"github.com/masaruk/devops/deploy/release"
 	"github.com/masaruk/devops/deploy/runlog/filelog"
+	"github.com/masaruk/devops/deploy/step/artefact"
 	"github.com/masaruk/devops/deploy/step/git"
 	"github.com/masaruk/devops/envconfig"
 )
@@ -55,7 +55,9 @@ func (t *team) open() error {
 	if err != nil {
 		return err
 	}
-	if t.desk, err = approval.New(log, deploy.SigningKey{Name: "site-desk", Key: key}, nil); err != nil {
+	// People vote in the process that serves, and a run looks for their votes.
+	votes := &approval.Options{Poll: 250 * time.Millisecond}
+	if t.desk, err = approval.New(log, deploy.SigningKey{Name: "site-desk", Key: key}, votes); err != nil {
 		return err
 	}
 	if t.releases, err = release.New(filepath.Join(root, "site"), nil); err != nil {
@@ -69,24 +71,22 @@ func (t *team) open() error {
 	return err
 }
 
-// plan releases one commit: what is checked out is placed, approved, switched to
-// and watched, and each step knows its way back.
+// plan releases one commit: what is checked out is packed, placed, approved by
+// its digest, switched to and watched, and each step knows its way back.
 func (t *team) plan() (deploy.Plan, error) {
 	if len(t.commit) < 40 || t.repo == "" {
 		return deploy.Plan{}, errors.New("give the -repo and the full -commit that is released")
 	}
 	name := t.commit[:12]
-	before := "" // what served before, also when this run is continued
-	if r, err := t.releases.LastProven(name); err == nil {
-		before = r.ID
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return deploy.Plan{}, err
-	}
-	gate, err := t.desk.Gate(approval.Policy{Quorums: []approval.Quorum{{N: 1, Role: "ops"}}})
+	before, err := t.before(name)
 	if err != nil {
 		return deploy.Plan{}, err
 	}
-	source := filepath.Join(t.root, "source", name)
+	gate, err := t.desk.Gate(approval.Policy{Quorums: []approval.Quorum{{N: 1, Role: "ops"}}, Outputs: []string{"artefact"}})
+	if err != nil {
+		return deploy.Plan{}, err
+	}
+	source, archive := filepath.Join(t.root, "source", name), filepath.Join(t.root, "artefacts", name+".tar.gz")
 	url := "http://" + t.addr + "/"
 	return deploy.Plan{
 		Service: service, Env: environment, Change: &deploy.Change{Commit: t.commit, Committed: t.committed},
@@ -102,8 +102,12 @@ func (t *team) plan() (deploy.Plan, error) {
 				Do: &deploy.Exec{Command: deploy.Command{Argv: []string{"sh", "-c", "test -s index.html || { echo index.html is empty >&2; exit 1; }"}, Dir: source, ReadOnly: true}},
 			},
 			{
-				Name: "place", Kind: deploy.KindPlace, InFlight: deploy.Repeat,
-				Do: &place{Release: name, From: source, dir: t.releases}, Undo: &unplace{Release: name, dir: t.releases},
+				Name: "pack", Kind: deploy.KindBuild, InFlight: deploy.Repeat, Timeout: time.Minute, Provides: []string{"artefact"},
+				Do: &artefact.Pack{Dir: source, Archive: archive, Exclude: []string{".git"}},
+			},
+			{
+				Name: "place", Kind: deploy.KindPlace, InFlight: deploy.Repeat, Binds: []string{"artefact"},
+				Do: &place{Release: name, Archive: archive, dir: t.releases}, Undo: &unplace{Release: name, dir: t.releases},
 			},
 			gate.Step("approve"),
 			{
@@ -129,20 +133,38 @@ func (t *team) plan() (deploy.Plan, error) {
 	}, nil
 }
 
+// before is the release that served before, also when a run is continued; empty
+// where nothing did.
+func (t *team) before(name string) (string, error) {
+	rel, err := t.releases.LastProven(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", nil
+	case err != nil:
+		return "", err
+	}
+	return rel.ID, nil
+}
+
 // The actions of the site's own. What has a JSON name is what is approved.
 type place struct {
 	Release string `json:"release"`
-	From    string `json:"from"`
+	Archive string `json:"archive"`
 	dir     *release.Dir
 }
 
-func (p *place) Spec() any         { return p }
-func (p *place) Preview() []string { return []string{"copy " + p.From + " to release " + p.Release} }
+func (p *place) Spec() any { return p }
+func (p *place) Preview() []string {
+	return []string{"unpack " + p.Archive + ", which has <output artefact>, as release " + p.Release}
+}
+
 func (p *place) Run(ctx context.Context, c *deploy.Call) error {
-	rel, err := p.dir.Stage(ctx, release.Spec{ID: p.Release, From: os.DirFS(p.From)})
-	if err == nil {
-		c.Printf("artefact %s", rel.Artefact)
+	digest, err := c.Expand("${artefact}")
+	if err != nil {
+		return err
 	}
+	unpack := &artefact.Unpack{Archive: p.Archive, Digest: digest}
+	_, err = p.dir.Stage(ctx, release.Spec{ID: p.Release, Fill: unpack.Fill})
 	return err
 }
 
@@ -159,6 +181,10 @@ func (u *unplace) Run(ctx context.Context, _ *deploy.Call) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case errors.Is(err, release.ErrProtected): // the first one stays current until there is another
+		rel, err := u.dir.Get(u.Release)
+		if err != nil || rel.State() == release.Proven { // by an earlier run, and this one has not switched
+			return err
+		}
 		return u.dir.Fail(ctx, u.Release, "undone")
 	}
 	return err
@@ -187,6 +213,7 @@ func (p *prove) Spec() any { return p }
 func (p *prove) Preview() []string {
 	return []string{"record that release " + p.Release + " is proven"}
 }
+
 func (p *prove) Run(ctx context.Context, c *deploy.Call) error {
 	return p.dir.Prove(ctx, p.Release, "watched by run "+string(c.Run))
 }

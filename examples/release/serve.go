@@ -35,13 +35,19 @@ func (t *team) serve(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
 	fmt.Fprintf(t.out, "the site is on http://%s/, approvals are on http://%s/approvals/\n", listener.Addr(), listener.Addr())
-	go func() { // an interrupt ends it in order
-		<-t.stop
-		_ = server.Shutdown(context.WithoutCancel(ctx))
+	ended := make(chan struct{})
+	go func() { // an interrupt ends it once everybody has their answer
+		defer close(ended)
+		select {
+		case <-t.stop:
+			_ = server.Shutdown(ctx)
+		case <-ctx.Done():
+		}
 	}()
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
+	<-ended
 	return nil
 }
 
@@ -98,26 +104,41 @@ func (t *team) identify(r *http.Request) (approval.Identity, error) {
 // first call.
 func deskKey(name string) (ed25519.PrivateKey, error) {
 	seed, err := os.ReadFile(name)
-	if err == nil && len(seed) == ed25519.SeedSize {
+	switch {
+	case err == nil && len(seed) == ed25519.SeedSize:
 		return ed25519.NewKeyFromSeed(seed), nil
+	case err == nil:
+		return nil, fmt.Errorf("%s does not hold a key", name)
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, err
 	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return nil, errors.Join(err, fmt.Errorf("%s does not hold a key", name))
+	if err := makeKey(name); err != nil {
+		return nil, err
 	}
+	return deskKey(name)
+}
+
+// makeKey makes a key unless another call was faster. It has its name only once
+// it is whole.
+func makeKey(name string) error {
 	_, key, err := ed25519.GenerateKey(nil)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
-		return nil, err
+		return err
 	}
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, fs.ErrExist) { // another call was faster
-		return deskKey(name)
-	}
+	f, err := os.CreateTemp(filepath.Dir(name), ".key-*") // of mode 0600
 	if err != nil {
-		return nil, err
+		return err
 	}
+	defer os.Remove(f.Name())
 	_, err = f.Write(key.Seed())
-	return key, errors.Join(err, f.Sync(), f.Close())
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err = os.Link(f.Name(), name); errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	return err
 }

@@ -53,14 +53,6 @@ func bound(c *deploy.Call, field string) (string, error) {
 	return digest, err
 }
 
-// shown shows an output as something only a run can know.
-func shown(s string) string {
-	if name, ok := strings.CutPrefix(s, "${"); ok {
-		return "<output " + strings.TrimSuffix(name, "}") + ">"
-	}
-	return s
-}
-
 func format(sum hash.Hash) string { return digestPrefix + hex.EncodeToString(sum.Sum(nil)) }
 
 // raw is the hash in a digest that was checked.

@@ -20,7 +20,8 @@ import (
 // the disk.
 type Limits struct {
 	// Bytes is the size of the tar inside, that is of all contents and some
-	// 512 bytes for each entry; 0 is 8 GiB, negative is no limit.
+	// 512 bytes for each entry; the holes of a sparse file count as what they
+	// become. 0 is 8 GiB, negative is no limit.
 	Bytes int64 `json:"bytes,omitempty"`
 	// Entries is the number of files, folders and links; 0 is 500,000,
 	// negative is no limit.
@@ -54,7 +55,9 @@ func (l Limits) entries() int {
 type extraction struct {
 	fsys durable.FS
 	dir  string
-	most int // entries; negative is no limit
+	most int   // entries; negative is no limit
+	left int64 // bytes that may still be written: a hole is larger than what was read
+	over error // what tells that they are used up
 	// seen has the type of each name; a folder that was made for what is in it
 	// has none yet.
 	seen map[string]byte
@@ -71,7 +74,7 @@ func extract(ctx context.Context, fsys durable.FS, r io.Reader, dir string, limi
 	}
 	over := fmt.Errorf("%w: its content is more than %d bytes; see Limits.Bytes", ErrLimit, limits.bytes())
 	plain := newReader(ctx, zr, limits.bytes(), over)
-	x := &extraction{fsys, dir, limits.entries(), map[string]byte{}, map[string]fs.FileMode{}}
+	x := &extraction{fsys, dir, limits.entries(), limits.bytes(), over, map[string]byte{}, map[string]fs.FileMode{}}
 	tr := tar.NewReader(plain)
 	for {
 		h, err := tr.Next()
@@ -125,6 +128,9 @@ func (x *extraction) entry(h *tar.Header, content io.Reader) error {
 		x.perms[file] = perm(h) | dirPerm
 		return x.fsys.Mkdir(file, dirPerm)
 	case tar.TypeReg:
+		if x.left -= h.Size; x.left < 0 {
+			return x.over
+		}
 		return x.file(file, perm(h)|filePerm, content)
 	case tar.TypeSymlink:
 		if err := checkLink(name, h.Linkname); err != nil {

@@ -28,6 +28,9 @@ func writeFile(ctx context.Context, fsys durable.FS, name string, fill func(io.W
 		return err
 	}
 	temp := part(name)
+	if err := own(fsys, temp, 0); err != nil {
+		return err
+	}
 	lock, err := durable.OpenLocked(ctx, temp, os.O_RDWR|os.O_CREATE, 0o600, durable.Exclusive)
 	if err != nil {
 		return err
@@ -53,6 +56,20 @@ func fillFile(fsys durable.FS, name string, fill func(io.Writer) error) error {
 		err = f.Sync()
 	}
 	return errors.Join(err, f.Close())
+}
+
+// own removes what has one of our names and is of another type than what we
+// make there: through a link it would be somebody else's that is written, and
+// a pipe would never end.
+func own(fsys durable.FS, name string, typ fs.FileMode) error {
+	info, err := os.Lstat(name)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Mode().Type() == typ {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return remove(fsys, name)
 }
 
 // remove removes a file, durably, if it is there.

@@ -225,3 +225,87 @@ func FuzzExtract(f *testing.F) {
 		require.NoError(t, err)
 	})
 }
+
+// TestSparse has a hole of a terabyte in an archive of some hundred bytes: what
+// is written is limited, not only what is read.
+func TestSparse(t *testing.T) {
+	const hole = 1 << 40
+	plain := sparse(t, hole)
+	var packed bytes.Buffer
+	zw := gzip.NewWriter(&packed)
+	_, err := zw.Write(plain)
+	require.NoError(t, errors.Join(err, zw.Close()))
+	archive, digest := stored(t, packed.Bytes())
+	root := t.TempDir()
+	err = unpack(t.Context(), artefact.Unpack{Archive: archive, Digest: digest, Dir: filepath.Join(root, "v1"), Limits: artefact.Limits{Bytes: 1 << 20}})
+	require.ErrorIs(t, err, artefact.ErrLimit)
+	require.ErrorContains(t, err, "Limits.Bytes")
+	require.Empty(t, names(t, root))
+}
+
+// sparse is a tar with one file of that size, all of it a hole, in the PAX
+// format 1.0 of GNU tar, which archive/tar reads and does not write.
+func sparse(t *testing.T, size int64) []byte {
+	t.Helper()
+	var records strings.Builder
+	for _, kv := range []string{"GNU.sparse.major=1", "GNU.sparse.minor=0", "GNU.sparse.name=a", fmt.Sprintf("GNU.sparse.realsize=%d", size)} {
+		n := len(kv) + 3
+		for len(fmt.Sprintf("%d %s\n", n, kv)) != n {
+			n++
+		}
+		records.WriteString(fmt.Sprintf("%d %s\n", n, kv))
+	}
+	var b bytes.Buffer
+	for _, part := range []struct {
+		typ  byte
+		body string
+	}{{tar.TypeXHeader, records.String()}, {tar.TypeReg, fmt.Sprintf("1\n%d\n0\n", size) + strings.Repeat("\x00", 512-len(fmt.Sprintf("1\n%d\n0\n", size)))}} {
+		var one bytes.Buffer
+		tw := tar.NewWriter(&one)
+		require.NoError(t, tw.WriteHeader(&tar.Header{Name: "a", Typeflag: tar.TypeReg, Mode: 0o600, Size: int64(len(part.body)), Format: tar.FormatUSTAR}))
+		_, err := tw.Write([]byte(part.body))
+		require.NoError(t, err)
+		require.NoError(t, tw.Flush())
+		block := one.Bytes()
+		block[156] = part.typ
+		copy(block[148:156], "        ")
+		sum := 0
+		for _, c := range block[:512] {
+			sum += int(c)
+		}
+		copy(block[148:156], fmt.Sprintf("%06o\x00 ", sum))
+		b.Write(block)
+	}
+	b.Write(make([]byte, 1024))
+	return b.Bytes()
+}
+
+// TestPlantedLinks has links where a killed process would have left its files:
+// what they lead to is not touched.
+func TestPlantedLinks(t *testing.T) {
+	root, victim := t.TempDir(), t.TempDir()
+	precious := filepath.Join(victim, "precious")
+	require.NoError(t, os.WriteFile(precious, []byte("precious"), 0o600))
+
+	file := filepath.Join(root, "api.tar.gz")
+	require.NoError(t, os.Symlink(precious, filepath.Join(root, ".api.tar.gz.part")))
+	require.NoError(t, os.Symlink(precious, filepath.Join(root, ".api.tar.gz.sig.part")))
+	signer, _ := key("build")
+	digest, err := (&artefact.Pack{Dir: tree(t, 0), Archive: file, Signer: &signer}).Make(t.Context())
+	require.NoError(t, err)
+	for _, made := range []string{file, file + ".sig"} {
+		info, err := os.Lstat(made)
+		require.NoError(t, err)
+		require.True(t, info.Mode().IsRegular(), made)
+	}
+
+	require.NoError(t, os.Symlink(victim, filepath.Join(root, ".v1.unpack")))
+	require.NoError(t, unpack(t.Context(), artefact.Unpack{Archive: file, Digest: digest, Dir: filepath.Join(root, "v1")}))
+	info, err := os.Lstat(filepath.Join(root, "v1"))
+	require.NoError(t, err)
+	require.True(t, info.IsDir())
+	require.Equal(t, []string{"precious"}, names(t, victim))
+	content, err := os.ReadFile(precious)
+	require.NoError(t, err)
+	require.Equal(t, "precious", string(content))
+}

@@ -39,7 +39,7 @@ var _ deploy.Previewer = (*Pack)(nil)
 // Spec returns the fields; of Signer the public half.
 func (p *Pack) Spec() any {
 	type spec struct {
-		Pack   *Pack                `json:"artefact_pack"`
+		*Pack
 		Signer *deploy.VerifyingKey `json:"signer,omitempty"`
 	}
 	s := spec{Pack: p}

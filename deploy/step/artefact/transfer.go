@@ -7,9 +7,11 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 
 	"github.com/masaruk/devops/deploy"
 	"github.com/masaruk/devops/internal/durable"
+	"github.com/masaruk/devops/internal/stepinput"
 )
 
 // Push is the Action that puts an archive into a store, with its signature if
@@ -28,7 +30,7 @@ var _ deploy.Previewer = (*Push)(nil)
 // Spec returns the fields; of Store where it is.
 func (p *Push) Spec() any {
 	return struct {
-		Push  *Push  `json:"artefact_push"`
+		*Push
 		Store string `json:"store"`
 	}{p, where(p.Store)}
 }
@@ -47,7 +49,7 @@ func checkStore(s Store) error {
 
 // Preview returns what would be put where.
 func (p *Push) Preview() []string {
-	return []string{fmt.Sprintf("put %s (%s) into %s", p.Archive, shown(p.Digest), where(p.Store))}
+	return []string{fmt.Sprintf("put %s (%s) into %s", p.Archive, stepinput.Shown(p.Digest), where(p.Store))}
 }
 
 // Run puts the archive.
@@ -115,7 +117,7 @@ var _ deploy.Previewer = (*Pull)(nil)
 // Spec returns the fields; of Store where it is.
 func (p *Pull) Spec() any {
 	return struct {
-		Pull  *Pull  `json:"artefact_pull"`
+		*Pull
 		Store string `json:"store"`
 	}{p, where(p.Store)}
 }
@@ -127,7 +129,7 @@ func (p *Pull) Validate() error {
 
 // Preview returns what would be got from where.
 func (p *Pull) Preview() []string {
-	line := fmt.Sprintf("get %s from %s into %s", shown(p.Digest), where(p.Store), p.Archive)
+	line := fmt.Sprintf("get %s from %s into %s", stepinput.Shown(p.Digest), where(p.Store), p.Archive)
 	return append([]string{line}, previewKeys(p.Keys)...)
 }
 
@@ -135,14 +137,11 @@ func previewKeys(keys []deploy.VerifyingKey) (lines []string) {
 	if len(keys) == 0 {
 		return nil
 	}
-	line := "require a signature by "
-	for i, k := range keys {
-		if i > 0 {
-			line += " or "
-		}
-		line += k.Name
+	var names []string
+	for _, k := range keys {
+		names = append(names, k.Name)
 	}
-	return []string{line}
+	return []string{"require a signature by " + strings.Join(names, " or ")}
 }
 
 // Run gets the archive.

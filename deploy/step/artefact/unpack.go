@@ -12,6 +12,7 @@ import (
 
 	"github.com/masaruk/devops/deploy"
 	"github.com/masaruk/devops/internal/durable"
+	"github.com/masaruk/devops/internal/stepinput"
 )
 
 // Unpack is the Action that verifies an archive and unpacks it into a folder
@@ -36,11 +37,7 @@ type Unpack struct {
 var _ deploy.Previewer = (*Unpack)(nil)
 
 // Spec returns the fields.
-func (u *Unpack) Spec() any {
-	return struct {
-		Unpack *Unpack `json:"artefact_unpack"`
-	}{u}
-}
+func (u *Unpack) Spec() any { return u }
 
 // Validate reports every field that cannot work.
 func (u *Unpack) Validate() error {
@@ -49,7 +46,7 @@ func (u *Unpack) Validate() error {
 
 // Preview returns what would be unpacked.
 func (u *Unpack) Preview() []string {
-	line := fmt.Sprintf("unpack %s (%s) into %s", u.Archive, shown(u.Digest), u.Dir)
+	line := fmt.Sprintf("unpack %s (%s) into %s", u.Archive, stepinput.Shown(u.Digest), u.Dir)
 	return append([]string{line}, previewKeys(u.Keys)...)
 }
 
@@ -163,6 +160,9 @@ func (u *Unpack) stage(ctx context.Context) (name string, lock *os.File, err err
 		return "", nil, err
 	}
 	name = filepath.Join(parent, "."+filepath.Base(u.Dir)+".unpack")
+	if err := own(fsys, name, fs.ModeDir); err != nil {
+		return "", nil, err
+	}
 	for {
 		if err := fsys.Mkdir(name, dirPerm); err != nil && !errors.Is(err, fs.ErrExist) {
 			return "", nil, err

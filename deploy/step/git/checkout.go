@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/masaruk/devops/deploy"
+	"github.com/masaruk/devops/internal/stepinput"
 )
 
 // Checkout is the Action that makes Dir a checkout of exactly one commit. It
@@ -42,11 +43,7 @@ var (
 )
 
 // Spec returns the fields, the credential by name.
-func (k *Checkout) Spec() any {
-	return struct {
-		Checkout *Checkout `json:"git_checkout"`
-	}{k}
-}
+func (k *Checkout) Spec() any { return k }
 
 // Validate reports every field that cannot work.
 func (k *Checkout) Validate() error {
@@ -75,7 +72,7 @@ func checkDir(dir string) error {
 // Preview returns what is done, without the settings that every git command
 // gets.
 func (k *Checkout) Preview() []string {
-	commit := shown(k.Commit)
+	commit := stepinput.Shown(k.Commit)
 	lines := []string{
 		"git init " + fresh(k.Dir),
 		"git fetch --depth=1 " + k.Repository.URL + " " + commit,

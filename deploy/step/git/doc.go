@@ -52,6 +52,9 @@
 // followed. git starts no process that outlives its command. That leaves the
 // content: what the next step runs of it, it may.
 //
+// A server that says nothing for about two minutes is left, as an error. What
+// goes on for long is bounded by the Timeout of the step.
+//
 // # Secrets
 //
 // The token of a [Credential] is looked up when the step runs and reaches git

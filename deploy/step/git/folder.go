@@ -99,11 +99,7 @@ type Remove struct {
 var _ deploy.Previewer = (*Remove)(nil)
 
 // Spec returns the field.
-func (r *Remove) Spec() any {
-	return struct {
-		Remove *Remove `json:"git_remove"`
-	}{r}
-}
+func (r *Remove) Spec() any { return r }
 
 // Validate reports a Dir that cannot be right.
 func (r *Remove) Validate() error { return checkDir(r.Dir) }

@@ -190,11 +190,14 @@ func TestEveryCommandIsGuarded(t *testing.T) {
 	for i, env := range rec.envs {
 		for name, want := range map[string]string{
 			"GIT_TERMINAL_PROMPT": "0", "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null",
-			"GIT_ALLOW_PROTOCOL": "https:ssh", "GIT_SSH_COMMAND": "ssh -o BatchMode=yes", "LC_ALL": "C",
+			"GIT_ALLOW_PROTOCOL": "https:ssh", "GIT_SSH_COMMAND": "ssh -o BatchMode=yes -o ConnectTimeout=30 -o ServerAliveInterval=30", "LC_ALL": "C",
 		} {
 			require.Equal(t, want, env[name], rec.seen[i])
 		}
 		require.Equal(t, "api@stg/1", env[deploy.MarkerVar], rec.seen[i])
+		if strings.HasPrefix(rec.seen[i], "git ") {
+			require.Contains(t, rec.seen[i], " http.lowSpeedLimit=1 -c http.lowSpeedTime=120 ", "a server that hangs is left")
+		}
 	}
 }
 

@@ -25,7 +25,8 @@ type Repository struct {
 	Credential *Credential `json:"credential,omitempty"`
 	// SSHCommand is the command line of ssh, for a shell, such as
 	// "ssh -o BatchMode=yes -i /etc/devops/deploy_key"; empty is
-	// "ssh -o BatchMode=yes", which asks nothing and knows no new host.
+	// "ssh -o BatchMode=yes -o ConnectTimeout=30 -o ServerAliveInterval=30",
+	// which asks nothing, knows no new host, and leaves a server that is silent.
 	SSHCommand string `json:"ssh_command,omitempty"`
 	// CAFile is a file of certificates in PEM on the host that the server's
 	// is judged by; empty is the system's.

@@ -29,11 +29,7 @@ type Resolve struct {
 var _ deploy.Previewer = (*Resolve)(nil)
 
 // Spec returns the fields, the credential by name.
-func (r *Resolve) Spec() any {
-	return struct {
-		Resolve *Resolve `json:"git_resolve"`
-	}{r}
-}
+func (r *Resolve) Spec() any { return r }
 
 // Validate reports every field that cannot work.
 func (r *Resolve) Validate() error {

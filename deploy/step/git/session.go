@@ -3,7 +3,6 @@ package git
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -40,6 +39,7 @@ var settings = []string{
 	"core.fsync=all", "core.autocrlf=false", "core.protectHFS=true", "core.protectNTFS=true",
 	"credential.helper=", "gc.auto=0", "maintenance.auto=false", "init.templateDir=", "init.defaultBranch=main",
 	"submodule.recurse=false", "fetch.recurseSubmodules=false", "http.followRedirects=false", "advice.detachedHead=false",
+	"http.lowSpeedLimit=1", "http.lowSpeedTime=120", // a server that says nothing for so many seconds is left
 }
 
 // git returns the argument vector of a git command.
@@ -63,7 +63,7 @@ func (s *session) remote(args ...string) []string {
 func (s *session) env() map[string]string {
 	ssh := s.repo.SSHCommand
 	if ssh == "" {
-		ssh = "ssh -o BatchMode=yes"
+		ssh = "ssh -o BatchMode=yes -o ConnectTimeout=30 -o ServerAliveInterval=30" // of which three may get no answer
 	}
 	env := map[string]string{
 		"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "false", "SSH_ASKPASS_REQUIRE": "never",
@@ -119,12 +119,4 @@ func (s *session) command(dir string, argv []string) deploy.Command {
 		cmd.Secrets = s.secrets
 	}
 	return cmd
-}
-
-// shown shows each output in s as something only a run can know.
-func shown(s string) string {
-	if name, ok := strings.CutPrefix(s, "${"); ok {
-		return fmt.Sprintf("<output %s>", strings.TrimSuffix(name, "}"))
-	}
-	return s
 }

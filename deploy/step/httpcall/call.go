@@ -40,14 +40,7 @@ func (r *Request) run(ctx context.Context, c *deploy.Call, given *stepinput.Secr
 	if err != nil {
 		return err
 	}
-	redirects := r.Redirects
-	if redirects == 0 {
-		redirects = -1
-	}
-	client, err := retryhttp.New(&retryhttp.Options{
-		Attempts: r.Attempts, Timeout: r.Timeout, AttemptTimeout: r.Timeout, // zero values are the client's defaults
-		MaxBody: or(r.MaxBody, 1<<20), MaxRedirects: redirects, TLS: r.TLS,
-	})
+	client, err := retryhttp.New(r.options())
 	if err != nil {
 		return err
 	}
@@ -73,6 +66,21 @@ func (r *Request) run(ctx context.Context, c *deploy.Call, given *stepinput.Secr
 		}
 	}
 	return nil
+}
+
+// options are those of the client. Zero values are its defaults.
+func (r *Request) options() *retryhttp.Options {
+	o := &retryhttp.Options{
+		Attempts: r.Attempts, Timeout: r.Timeout, AttemptTimeout: r.Timeout,
+		MaxBody: or(r.MaxBody, 1<<20), MaxRedirects: r.Redirects, TLS: r.TLS,
+	}
+	if r.Redirects == 0 {
+		o.MaxRedirects = -1
+	}
+	if r.Timeout == 0 && !r.repeatable() {
+		o.AttemptTimeout = -1 // there is one attempt, and Timeout bounds it
+	}
+	return o
 }
 
 // StatusError tells that the service answered with a status that is not

@@ -47,7 +47,8 @@ type Request struct {
 	// Attempts is how often a call that may be repeated is made at most; zero
 	// is 4.
 	Attempts int
-	// Timeout bounds the call with its waits; zero is 2 minutes.
+	// Timeout bounds the call with its waits; zero is 2 minutes, of which each
+	// attempt of a call that may be repeated has 30 seconds.
 	Timeout time.Duration
 	// MaxBody is the size in bytes of the largest answer; zero is 1 MiB.
 	MaxBody int64

@@ -34,11 +34,13 @@
 // # Once or twice
 //
 // A step that was interrupted may have sent its notification, and repeating it
-// sends it again. Each [Note] has an ID that is the same for every attempt: it
-// is the webhook-id of a [Webhook] and the Message-ID of an [Email], by which a
-// receiver knows what it has seen. Slack's webhooks have nothing of the kind.
-// A call that failed is made again only where the service cannot have taken it
-// (no connection, or status 429), except for a Webhook, whose ID makes it safe.
+// sends it again. So does a Retry of one that is Required, to all its channels,
+// also those that had it: give each such channel a step of its own. Each [Note]
+// has an ID that is the same for every attempt: it is the webhook-id of a
+// [Webhook] and the Message-ID of an [Email], by which a receiver knows what it
+// has seen. Slack's webhooks have nothing of the kind. A call that failed is made
+// again only where the service cannot have taken it (no connection, or status
+// 429), except for a Webhook, whose ID makes it safe.
 //
 // # Texts
 //

@@ -262,3 +262,20 @@ func TestEmailValidate(t *testing.T) {
 	require.Contains(t, string(spec), `"password":"smtp"`)
 	var _ deploy.Previewer = &notify.Send{}
 }
+
+// TestALongTitleIsFolded has a title whose encoded form is longer than a line of
+// a message may be: RFC 5322 section 2.1.1.
+func TestALongTitleIsFolded(t *testing.T) {
+	m := serveMail(t, map[string]any{})
+	title := strings.Repeat("日本語", 66)
+	require.NoError(t, send(t, m.email(), title, "").Err)
+	text := m.next(t).Text
+	for line := range strings.Lines(text) {
+		require.LessOrEqual(t, len(strings.TrimRight(line, "\r\n")), 100, line)
+	}
+	msg, err := mail.ReadMessage(strings.NewReader(text))
+	require.NoError(t, err)
+	subject, err := new(mime.WordDecoder).DecodeHeader(msg.Header.Get("Subject"))
+	require.NoError(t, err)
+	require.Equal(t, title, subject)
+}

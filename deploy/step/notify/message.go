@@ -40,7 +40,8 @@ func (e *Email) message(n Note) ([]byte, error) {
 		{"Content-Transfer-Encoding", "quoted-printable"},
 		{"Auto-Submitted", "auto-generated"}, // RFC 3834: no holiday answers
 	} {
-		fmt.Fprintf(&b, "%s: %s\r\n", header[0], header[1])
+		// A line has 998 characters at most; the encoder makes one, however long.
+		fmt.Fprintf(&b, "%s: %s\r\n", header[0], strings.ReplaceAll(header[1], "?= =?", "?=\r\n =?"))
 	}
 	b.WriteString("\r\n")
 	body := quotedprintable.NewWriter(&b)

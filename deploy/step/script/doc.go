@@ -20,10 +20,10 @@
 // The text goes to the host as standard input, into a file of mode 0600 in the
 // temporary folder there, and the interpreter gets the file's name as its last
 // argument. So the text is in no argument vector, the interpreter reads a whole
-// file (half a text runs nothing), and commands of the script that read
-// standard input find it empty. The file is removed when the interpreter ends;
-// one that is killed with SIGKILL leaves it, and there is no secret in it. The
-// host needs sh, mktemp, cat and rm.
+// file (half a text, as its size tells, runs nothing), and commands of the script
+// that read standard input find it empty. The file is removed when the
+// interpreter ends; one that is killed with SIGKILL leaves it, and there is no
+// secret in it. The host needs sh, mktemp, cat, wc and rm.
 //
 // # When it fails
 //

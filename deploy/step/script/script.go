@@ -10,6 +10,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/masaruk/devops/deploy"
@@ -148,17 +149,24 @@ func (s *Script) Preview() []string {
 	return lines
 }
 
-// wrapper puts standard input into a private file and runs "$@" with it. Its
-// traps are for a shell that waits for the interpreter when the group gets a
-// signal.
+// wrapper puts standard input, of so many bytes, into a private file and runs
+// the rest of its arguments with it. A program that is killed closes the input
+// early, which looks like its end. The traps are for a shell that waits for the
+// interpreter when the group gets a signal.
 const wrapper = `set -eu
 umask 077
+size=$1
+shift
 file=$(mktemp)
 trap 'rm -f "$file"' EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 cat >"$file"
+if [ "$(wc -c <"$file")" -ne "$size" ]; then
+	echo "the script did not arrive whole, and was not run" >&2
+	exit 125
+fi
 "$@" "$file" </dev/null`
 
 // Run runs the script; its output is the step's. An exit status other than
@@ -176,7 +184,7 @@ func (s *Script) Run(ctx context.Context, c *deploy.Call) error {
 
 func (s *Script) run(ctx context.Context, c *deploy.Call, given *stepinput.Secrets) error {
 	cmd := deploy.Command{
-		Argv:  append([]string{"sh", "-c", wrapper, "sh"}, s.interpreter()...),
+		Argv:  append([]string{"sh", "-c", wrapper, "sh", strconv.Itoa(len(s.Text))}, s.interpreter()...),
 		Dir:   s.Dir,
 		Env:   map[string]string{},
 		Stdin: strings.NewReader(s.Text), ReadOnly: s.ReadOnly,

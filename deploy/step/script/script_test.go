@@ -3,6 +3,7 @@ package script_test
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/masaruk/devops/deploy"
+	"github.com/masaruk/devops/deploy/executor/localexec"
 	"github.com/masaruk/devops/deploy/step/script"
 	"github.com/masaruk/devops/internal/actiontest"
 	"github.com/masaruk/devops/secrets"
@@ -68,6 +70,32 @@ func TestTheFileGoesWhenTheRunIsStopped(t *testing.T) {
 	left, err := os.ReadDir(temp)
 	require.NoError(t, err)
 	require.Empty(t, left)
+}
+
+// TestHalfATextRunsNothing cuts the text off on its way, as a program that is
+// killed does.
+func TestHalfATextRunsNothing(t *testing.T) {
+	dir, temp := t.TempDir(), t.TempDir()
+	do := &script.Script{Dir: dir, Text: "touch begun\ntouch ended é\n", Env: map[string]string{"TMPDIR": temp}}
+	for n := range len(do.Text) {
+		local, err := localexec.New(&localexec.Options{Inherit: []string{"PATH"}})
+		require.NoError(t, err)
+		cut := deploy.ExecutorFunc(func(ctx context.Context, cmd deploy.Command) (deploy.Result, error) {
+			cmd.Stdin = io.LimitReader(cmd.Stdin, int64(n))
+			return local.Run(ctx, cmd)
+		})
+		tr := actiontest.Bench{Exec: cut}.Run(t, deploy.Step{Name: "s", Do: do})
+		require.ErrorContains(t, tr.Err, "did not arrive whole", n)
+		for _, folder := range []string{dir, temp} {
+			left, err := os.ReadDir(folder)
+			require.NoError(t, err)
+			require.Empty(t, left, n)
+		}
+	}
+	require.NoError(t, actiontest.Bench{}.Run(t, deploy.Step{Name: "s", Do: do}).Err)
+	left, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, left, 3)
 }
 
 func TestErrexit(t *testing.T) {

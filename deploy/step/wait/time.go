@@ -56,6 +56,8 @@ func (w *Clock) Validate() error {
 	}
 	if _, err := time.LoadLocation(w.TimeZone); err != nil {
 		errs = append(errs, fmt.Errorf("field TimeZone: %w", err))
+	} else if w.TimeZone == "Local" {
+		errs = append(errs, errors.New("field TimeZone is Local, which is another zone on another machine; give its IANA name"))
 	}
 	return errors.Join(errs...)
 }

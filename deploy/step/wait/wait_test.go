@@ -115,5 +115,6 @@ func TestValidate(t *testing.T) {
 		require.ErrorContains(t, (&wait.Clock{At: at}).Validate(), "field At", at)
 	}
 	require.ErrorContains(t, (&wait.Clock{At: "22:30", TimeZone: "Mars/Base"}).Validate(), "field TimeZone")
+	require.ErrorContains(t, (&wait.Clock{At: "22:30", TimeZone: "Local"}).Validate(), "field TimeZone")
 	require.NoError(t, (&wait.Clock{At: "22:30", TimeZone: "Asia/Riyadh"}).Validate())
 }
