@@ -12,6 +12,7 @@ import (
 // call returned, with a context that ends after the check's Timeout and when
 // the monitor stops. It has to return soon after that: one that does not is
 // reported as stuck and keeps its goroutine. It may panic, which is a failure.
+// What it quotes of others in part only goes through [Redact] first.
 type Check interface {
 	Check(ctx context.Context) Result
 }
@@ -101,7 +102,7 @@ type Result struct {
 // Measurement is a value that a run observed. One that is not finite is shown
 // as null.
 type Measurement struct {
-	Name  string // such as "connections"; one word, the same in each run
+	Name  string // such as "connections"; one word of at most 100 bytes, the same in each run
 	Value float64
-	Unit  string // of UCUM where there is one: "s", "ms", "By", "%", "1"
+	Unit  string // of UCUM where there is one: "s", "ms", "By", "%", "1"; at most 32 bytes
 }

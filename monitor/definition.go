@@ -52,7 +52,8 @@ type Definition struct {
 	// service, others only warn. Where all replicas share one database, a check
 	// of it that is critical takes all of them out of service together.
 	Critical bool
-	// Owner, Runbook and Labels go with each transition; at most 16 labels.
+	// Owner, Runbook and Labels go with each transition, as Critical does; at most
+	// 16 labels.
 	Owner   string
 	Runbook string
 	Labels  map[string]string

@@ -165,10 +165,9 @@ func (f *feed) settle(err error, lastOne bool) {
 	}
 }
 
-// await waits until everything was sent. The error says how much was not when
-// the grace is over: that is dropped.
-func (f *feed) await(grace context.Context) error {
-	before := f.stats().Dropped
+// await waits until everything was sent. What was not when the grace is over is
+// dropped. The error says how much more was dropped than before the end.
+func (f *feed) await(grace context.Context, before uint64) error {
 	select {
 	case <-f.done:
 	case <-grace.Done():

@@ -117,6 +117,23 @@ func TestTheOldestIsDroppedAndTheOrderKept(t *testing.T) {
 	})
 }
 
+// Also one that loses it while the end waits for another.
+func TestTheEndTellsOfEachFeedThatLost(t *testing.T) {
+	fails := func(takes time.Duration) Sink {
+		return SinkFunc(func(context.Context, []Transition) error {
+			<-time.After(takes)
+			return errDown
+		})
+	}
+	opts := Options{Feeds: []Feed{{Name: "slow", Sink: fails(time.Second)}, {Name: "quick", Sink: fails(0)}}}
+	inBubble(t, opts, []Definition{definition("db", passing())}, func(_ *Monitor, _ *recorder, stop func() error) {
+		advance(10 * time.Second)
+		err := stop()
+		require.ErrorContains(t, err, `feed "slow" lost 1 transitions`)
+		require.ErrorContains(t, err, `feed "quick" lost 1 transitions`)
+	})
+}
+
 func TestTheEndFlushes(t *testing.T) {
 	var r recorder
 	sink := SinkFunc(func(ctx context.Context, ts []Transition) error {

@@ -107,6 +107,24 @@ func TestReadinessEndsBeforeTheProgramDoes(t *testing.T) {
 	})
 }
 
+// While the end waits for what runs still, those who read the snapshot know.
+func TestTheSnapshotIsNotReadyFromTheEndOn(t *testing.T) {
+	var hang gate
+	stubborn := &knob{status: Pass}
+	inBubble(t, Options{Grace: time.Hour}, []Definition{definition("stubborn", stubborn)}, func(m *Monitor, _ *recorder, stop func() error) {
+		advance(10 * time.Second)
+		require.True(t, m.Snapshot().Ready)
+		stubborn.does(func(context.Context) { hang.wait() })
+		advance(10 * time.Second)
+		ended := make(chan error, 1)
+		go func() { ended <- stop() }()
+		advance(time.Second)
+		require.False(t, m.Snapshot().Ready)
+		hang.release()
+		require.NoError(t, <-ended)
+	})
+}
+
 func TestAMonitorThatDoesNotRunIsNotReady(t *testing.T) {
 	m, _ := newMonitor(t, Options{})
 	h := newHandler(t, m, nil)

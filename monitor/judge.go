@@ -139,7 +139,8 @@ func (m *Monitor) complete(e *entry, t *Transition) {
 		return
 	}
 	m.touch(e)
-	t.Check, t.Owner, t.Runbook, t.Labels = e.def.Name, e.def.Owner, e.def.Runbook, e.def.Labels
+	t.Check, t.Critical = e.def.Name, e.def.Critical
+	t.Owner, t.Runbook, t.Labels = e.def.Owner, e.def.Runbook, e.def.Labels
 	if t.From == Unknown && t.To == Unknown {
 		t.From, t.To = e.machine.status, e.machine.status
 	}

@@ -3,6 +3,7 @@ package monitor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -210,15 +211,20 @@ func TestNoSecretComesThrough(t *testing.T) {
 	redactor, err := secrets.NewRedactor(secrets.New(canary), secrets.New(lines))
 	require.NoError(t, err)
 	// What is cut is redacted first, or the beginning of a secret would be left.
-	atTheEnd := func(limit int) string { return strings.Repeat("x", limit-len("...")-len(canary)+1) + canary + "..." }
+	atTheEnd := func(limit int) string {
+		return strings.Repeat("x", max(0, limit-len("...")-len(canary)+1)) + canary + "..."
+	}
 	leaks := map[string]Func{
 		"lines":       func(context.Context) Result { return Result{Status: Fail, Detail: "dial " + lines} },
 		"long-error":  func(context.Context) Result { return Result{Status: Fail, Err: errors.New(atTheEnd(longestText))} },
 		"long-detail": func(context.Context) Result { return Result{Status: Fail, Detail: atTheEnd(longestDetail)} },
 		"long-panic":  func(context.Context) Result { panic(atTheEnd(longestText)) },
-		"error":       func(context.Context) Result { return Result{Status: Fail, Err: errors.New("dial " + canary)} },
-		"detail":      func(context.Context) Result { return Result{Status: Fail, Detail: "dial\n" + canary} },
-		"panic":       func(context.Context) Result { panic("dial " + canary) },
+		"measurement": func(context.Context) Result {
+			return Result{Status: Fail, Measurements: []Measurement{{Name: "queue of " + canary, Unit: atTheEnd(longestUnit)}, {Name: atTheEnd(longestName), Unit: canary}}}
+		},
+		"error":  func(context.Context) Result { return Result{Status: Fail, Err: errors.New("dial " + canary)} },
+		"detail": func(context.Context) Result { return Result{Status: Fail, Detail: "dial\n" + canary} },
+		"panic":  func(context.Context) Result { panic("dial " + canary) },
 	}
 	var defs []Definition
 	for name, f := range leaks {
@@ -245,7 +251,7 @@ func TestNoSecretComesThrough(t *testing.T) {
 		all := r.take()
 		require.NotEmpty(t, all)
 		for _, tr := range all {
-			hidden(tr.Result.Detail + textOf(tr.Result.Err))
+			hidden(tr.Result.Detail + textOf(tr.Result.Err) + fmt.Sprint(tr.Result.Measurements))
 			var p *PanicError
 			if errors.As(tr.Result.Err, &p) {
 				hidden(p.Text + p.Stack)
@@ -263,6 +269,7 @@ func TestNoSecretComesThrough(t *testing.T) {
 func TestResultsAreBounded(t *testing.T) {
 	measurements := make([]Measurement, 40)
 	measurements[0].Value = 1
+	measurements[1] = Measurement{Name: strings.Repeat("n", 1<<20), Unit: strings.Repeat("u", 1<<20)}
 	c := Func(func(context.Context) Result {
 		long := make([]byte, 1<<20)
 		for i := range long {
@@ -277,6 +284,8 @@ func TestResultsAreBounded(t *testing.T) {
 		require.LessOrEqual(t, len(s.Last.Detail), 1<<10)
 		require.LessOrEqual(t, len(s.text), 4<<10)
 		require.Len(t, s.Last.Measurements, 32)
+		require.Len(t, s.Last.Measurements[1].Name, 100)
+		require.Len(t, s.Last.Measurements[1].Unit, 32)
 		require.Equal(t, 1.0, s.Last.Measurements[0].Value)
 	})
 }
@@ -294,4 +303,39 @@ func TestChecksAndConditionsAreTheSame(t *testing.T) {
 	require.Error(t, of(Result{Status: Fail}))
 	require.ErrorIs(t, of(Result{}), ErrNoStatus)
 	require.ErrorIs(t, of(Result{Err: errDown}), errDown)
+}
+
+// A check that quotes a part of what somebody said can have it redacted before.
+func TestWhatIsCutByACheckIsRedactedBefore(t *testing.T) {
+	redactor, err := secrets.NewRedactor(secrets.New(canary))
+	require.NoError(t, err)
+	c := Func(func(ctx context.Context) Result {
+		return Result{Status: Fail, Err: errors.New(Redact(ctx, "it says "+canary)[:len("it says ")+12])}
+	})
+	require.Contains(t, c.Check(t.Context()).Err.Error(), canary[:12], "outside of a monitor nobody knows secrets")
+	for _, masks := range []bool{true, false} {
+		opts := Options{}
+		if masks {
+			opts.Redactor = redactor
+		}
+		inBubble(t, opts, []Definition{definition("quotes", c)}, func(m *Monitor, _ *recorder, _ func() error) {
+			advance(10 * time.Second)
+			require.Equal(t, masks, !strings.Contains(stateOf(t, m, "quotes").text, canary[:12]))
+		})
+	}
+}
+
+func TestTransitionsSayWhetherTheCheckIsCritical(t *testing.T) {
+	down := &knob{status: Fail}
+	critical := definition("critical", down)
+	critical.Critical = true
+	inBubble(t, Options{}, []Definition{critical, definition("other", down)}, func(_ *Monitor, r *recorder, _ func() error) {
+		advance(time.Minute)
+		seen := map[string]bool{}
+		for _, tr := range r.take() {
+			seen[tr.Check] = true
+			require.Equal(t, tr.Check == "critical", tr.Critical, "%+v", tr)
+		}
+		require.Len(t, seen, 2)
+	})
 }

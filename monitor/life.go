@@ -35,16 +35,18 @@ func (m *Monitor) Run(ctx context.Context) error {
 	}
 	var loops sync.WaitGroup
 	loops.Go(func() { m.renderLoop(ctx) })
-	m.schedule(ctx)
+	m.schedule(withRedactor(ctx, m.opts.Redactor))
 	m.draining.Store(true)
 	loops.Wait()
+	m.render() // not ready
 
 	grace, cancelGrace := context.WithTimeout(context.WithoutCancel(ctx), max(0, m.opts.Grace))
 	defer cancelGrace()
 	err := m.awaitRuns(grace)
+	before := m.Feeds()
 	close(feedsEnd)
-	for _, f := range m.feeds {
-		err = errors.Join(err, f.await(grace))
+	for i, f := range m.feeds {
+		err = errors.Join(err, f.await(grace, before[i].Dropped))
 	}
 	m.beat.Store(0)
 	m.render()

@@ -13,9 +13,9 @@ import (
 type Options struct {
 	// Feeds are the sinks that get the transitions.
 	Feeds []Feed
-	// Redactor removes secrets from the details, errors and stacks of results
-	// before anybody sees them. Environments that demand the masking of logs
-	// demand one; nil removes nothing.
+	// Redactor removes secrets from all texts of results before anybody sees
+	// them. Environments that demand the masking of logs demand one; nil removes
+	// nothing.
 	Redactor *secrets.Redactor
 	// Service is what health+json says of the program.
 	Service Service

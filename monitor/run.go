@@ -16,6 +16,8 @@ const (
 	longestText      = 4 << 10
 	longestStack     = 64 << 10
 	mostMeasurements = 32
+	longestName      = 100 // of a measurement
+	longestUnit      = 32
 )
 
 // execute runs the check once. What the check does to its goroutine ends here.
@@ -71,6 +73,11 @@ func (m *Monitor) clean(r Result, timedOut bool) Result {
 		r.Measurements = r.Measurements[:mostMeasurements]
 	}
 	r.Measurements = slices.Clone(r.Measurements) // the check may go on using its own
+	for i := range r.Measurements {
+		one := &r.Measurements[i]
+		one.Name = cut(m.opts.Redactor.String(one.Name), longestName)
+		one.Unit = cut(m.opts.Redactor.String(one.Unit), longestUnit)
+	}
 	return r
 }
 

@@ -78,9 +78,11 @@ type Transition struct {
 	By     string
 	Reason string
 
-	Owner   string
-	Runbook string
-	Labels  map[string]string
+	// Critical, Owner, Runbook and Labels are those of the check's definition.
+	Critical bool
+	Owner    string
+	Runbook  string
+	Labels   map[string]string
 }
 
 // Run is about one run of a check.

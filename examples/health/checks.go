@@ -38,7 +38,7 @@ func checks(s settings, self string, redact *secrets.Redactor) ([]monitor.Defini
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, monitor.Definition{Name: "postgres", Check: postgres, Critical: true, Labels: map[string]string{"severity": "critical"}})
+		all = append(all, monitor.Definition{Name: "postgres", Check: postgres, Critical: true})
 	}
 	for i := range all {
 		all[i].Interval = s.Interval

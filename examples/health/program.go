@@ -72,7 +72,9 @@ func assemble(s settings, listener net.Listener, logger *slog.Logger) (*program,
 	mux.Handle("/metrics", metrics.Handler())
 	return &program{
 		drain: s.Drain, listener: listener, monitor: m, sentry: sentry,
-		server: &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second},
+		server: &http.Server{
+			Handler: mux, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute,
+		},
 	}, nil
 }
 

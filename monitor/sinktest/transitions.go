@@ -35,7 +35,7 @@ func alert(check string) monitor.Transition {
 			Status: monitor.Fail, Detail: "no connection", Err: errors.New("connection refused"),
 			Measurements: []monitor.Measurement{{Name: "connections", Value: 3, Unit: "1"}},
 		},
-		Owner: "shop", Runbook: "restart it", Labels: map[string]string{"tier": "1"},
+		Critical: true, Owner: "shop", Runbook: "restart it", Labels: map[string]string{"tier": "1"},
 	}
 }
 

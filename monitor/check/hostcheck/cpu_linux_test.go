@@ -104,6 +104,19 @@ func TestCPUStopped(t *testing.T) {
 	require.ErrorIs(t, newCPU(t, nil).Check(ctx).Err, why)
 }
 
+// The first run has to measure for a while, also where it has less time for it.
+func TestFirstRunWithLittleTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCPU(t, nil)
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		r := c.Check(ctx)
+		require.NoError(t, ctx.Err())
+		require.Contains(t, names(r), "utilisation", "%+v", r)
+	})
+}
+
 // The real machine is really made busy.
 func TestBusyCPU(t *testing.T) {
 	t.Parallel()

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -123,6 +124,8 @@ func TestNewRefuses(t *testing.T) {
 	require.ErrorContains(t, err, "the path is empty")
 	_, err = hostcheck.NewDisk("/", &hostcheck.DiskOptions{TrendOver: -1})
 	require.ErrorContains(t, err, "TrendOver")
+	_, err = hostcheck.NewDisk("/", &hostcheck.DiskOptions{WarnFullIn: time.Hour})
+	require.ErrorContains(t, err, "WarnFullIn 1h0m0s is below FailFullIn 24h0m0s")
 	_, err = hostcheck.NewDescriptors(&hostcheck.DescriptorOptions{PID: -1, System: wrong})
 	require.ErrorContains(t, err, "PID -1")
 	require.ErrorContains(t, err, "System: Warn")

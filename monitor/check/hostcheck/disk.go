@@ -53,7 +53,9 @@ func NewDisk(path string, opts *DiskOptions) (*Disk, error) {
 	case path == "":
 		err = errors.New("the path is empty: give a folder on the disk")
 	case o.TrendOver < 0:
-		err = fmt.Errorf("TrendOver %s is negative", o.TrendOver)
+		err = errors.Join(err, fmt.Errorf("TrendOver %s is negative", o.TrendOver))
+	case o.WarnFullIn >= 0 && o.WarnFullIn < o.FailFullIn:
+		err = errors.Join(err, fmt.Errorf("WarnFullIn %s is below FailFullIn %s: negative is none", o.WarnFullIn, o.FailFullIn))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("hostcheck.NewDisk: %w", err)

@@ -44,7 +44,8 @@ type Options struct {
 	// Timeout bounds one attempt up to the end of the body; zero is 5 s.
 	Timeout time.Duration
 	// Attempts is how often it is asked at most, 1 to 10; zero is 1. More need
-	// GET, HEAD or OPTIONS.
+	// GET, HEAD or OPTIONS, and a Timeout of the [monitor.Definition] with room for
+	// all of them and up to 2 s before each further one.
 	Attempts int
 	// WarnLatency and FailLatency are how long an attempt may take before that is
 	// a warning or a failure; zero is no limit but Timeout.

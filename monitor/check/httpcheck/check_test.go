@@ -116,12 +116,12 @@ func TestJSONPointers(t *testing.T) {
 		"/o":        {`{"a":"<","z":1}`, ""},
 		"/n":        {"null", ""},
 		"/a":        {"", ""},
-		"/a/b/2":    {"", "nothing at"},
-		"/a/b/01":   {"", "nothing at"},
-		"/a/b/-":    {"", "nothing at"},
-		"/a/b/0/x":  {"", "nothing at"},
-		"/absent":   {"", "nothing at"},
-		"/a/b/1/c ": {"", "nothing at"},
+		"/a/b/2":    {"", "has no /"},
+		"/a/b/01":   {"", "has no /"},
+		"/a/b/-":    {"", "has no /"},
+		"/a/b/0/x":  {"", "has no /"},
+		"/absent":   {"", "has no /"},
+		"/a/b/1/c ": {"", "has no /"},
 	} {
 		r := run(t, s.URL, httpcheck.Options{JSON: map[string]string{pointer: test.want}})
 		require.Equal(t, test.text == "", r.Status == monitor.Pass, "%s: %v", pointer, r.Err)
@@ -157,8 +157,8 @@ func TestBroken(t *testing.T) {
 		"refused":         {"http://127.0.0.1:1", time.Minute, "no answer", "connection refused"},
 		"closes":          {talk("", false), time.Minute, "no answer", "connection closed by the server"},
 		"no HTTP":         {talk("SSH-2.0-x\r\n\r\n", false), time.Minute, "no answer", "it is not HTTP"},
-		"body cut off":    {talk("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", false), time.Minute, "no complete answer", "closed by the server"},
-		"body that hangs": {talk("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", true), 200 * time.Millisecond, "no complete answer", "within 200ms"},
+		"body cut off":    {talk("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", false), time.Minute, "no complete answer", "no complete answer: connection closed by the server"},
+		"body that hangs": {talk("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", true), 200 * time.Millisecond, "no complete answer", "no complete answer within 200ms"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -188,10 +188,14 @@ func TestHugeBody(t *testing.T) {
 		r := run(t, s.URL, httpcheck.Options{MaxBody: 100_000, Attempts: attempts})
 		require.Equal(t, monitor.Fail, r.Status)
 		require.Equal(t, "no complete answer", r.Detail)
+		require.ErrorContains(t, r.Err, "no complete answer: the ")
 		require.ErrorContains(t, r.Err, "larger than 100000 bytes")
 		require.Error(t, <-ended, "the connection is closed, not read to the end")
 	}
 	require.EqualValues(t, 2, s.requests.Load())
+	r := run(t, serve(t, say(503, strings.Repeat("x", 1000))).URL, httpcheck.Options{MaxBody: 999})
+	require.Equal(t, "status 503", r.Detail)
+	require.ErrorContains(t, r.Err, "status 503, want 200")
 	exact := serve(t, say(200, strings.Repeat("x", 1000)))
 	require.Equal(t, monitor.Pass, run(t, exact.URL, httpcheck.Options{MaxBody: 1000}).Status)
 	require.Equal(t, monitor.Fail, run(t, exact.URL, httpcheck.Options{MaxBody: 999}).Status)
@@ -321,11 +325,20 @@ func TestNewRefuses(t *testing.T) {
 	})
 	for _, text := range []string{
 		"Options.Status: 20", "Options.Matches: error parsing regexp", "Options.Rejects: error parsing regexp",
-		`pointer "status" does not begin with /`, "MaxBody or HSTS is negative", "Attempts 11 is none", `method "POST"`,
+		`pointer "status" does not begin with "/"`, "MaxBody or HSTS is negative", "Attempts 11 is none", `method "POST"`,
 		"RedirectFrom is not an http URL", "Options.HSTS: browsers", "fractions below 1", `Address "example.com"`,
 		"a secret in Authorization",
 	} {
 		require.ErrorContains(t, err, text)
 	}
 	require.NotContains(t, err.Error(), canary)
+	for text, o := range map[string]httpcheck.Options{
+		"WarnLatency 2s is above FailLatency 1s": {WarnLatency: 2 * time.Second, FailLatency: time.Second},
+		"WarnLeft 0.05 is below FailLeft 0.1":    {WarnLeft: 0.05},
+	} {
+		_, err = httpcheck.New("https://example.com", &o)
+		require.ErrorContains(t, err, text)
+	}
+	_, err = httpcheck.New("https://example.com", &httpcheck.Options{WarnLeft: -1, WarnLatency: time.Second})
+	require.NoError(t, err)
 }

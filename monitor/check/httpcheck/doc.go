@@ -50,8 +50,9 @@
 // "lifetime_left" (1 is all of it). The detail names the status and what is wrong
 // in general words. The error has the method, the URL without user and query, and
 // may quote 200 bytes of a body or 100 of a header: what a service answers may
-// hold anything, so give the monitor a Redactor. Authorization, user and query of
-// the URL and the headers that are sent are shown nowhere.
+// hold anything, so give the monitor a Redactor, which sees it before it is cut
+// ([monitor.Redact]). Authorization, user and query of the URL and the headers
+// that are sent are shown nowhere.
 //
 // A [Check] is safe for concurrent use, logs nothing, and starts no goroutine
 // that outlives a run.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/masaruk/devops/internal/probe"
 	"github.com/masaruk/devops/internal/retryhttp"
+	"github.com/masaruk/devops/monitor"
 )
 
 // newTransport makes connections that serve one request each, so that nothing is
@@ -50,7 +51,7 @@ func (c *Check) ask(ctx context.Context) (*exchange, probe.Result) {
 	x := &exchange{check: c}
 	x.prober = &probe.HTTP{
 		URL: c.url.Reveal(), Method: c.o.Method, Status: c.o.Status[0],
-		Timeout: c.longest(), Transport: x,
+		Timeout: c.longest(), Transport: x, Clean: func(said string) string { return monitor.Redact(ctx, said) },
 	}
 	res := x.prober.Probe(ctx)
 	return x, res
@@ -69,17 +70,23 @@ func (x *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 	} else {
 		x.err = x.askOnce(req)
 	}
-	if x.err != nil {
+	if x.status == 0 {
 		return nil, x.err
 	}
 	if x.check.accepts(x.status) {
 		x.prober.Status = x.status // one of several that pass
 	}
-	return &http.Response{
-		StatusCode: x.status, Header: x.header, Request: req,
-		Body: io.NopCloser(bytes.NewReader(x.body)),
-	}, nil
+	var body io.Reader = bytes.NewReader(x.body)
+	if x.err != nil {
+		body = brokenBody{x.err}
+	}
+	return &http.Response{StatusCode: x.status, Header: x.header, Request: req, Body: io.NopCloser(body)}, nil
 }
+
+// brokenBody is a body that did not come in full.
+type brokenBody struct{ err error }
+
+func (b brokenBody) Read([]byte) (int, error) { return 0, b.err }
 
 func (x *exchange) askOnce(req *http.Request) error {
 	resp, err := x.check.transport.RoundTrip(req)

@@ -8,8 +8,9 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
+
+	"github.com/masaruk/devops/internal/probe"
 )
 
 // prepare resolves the options and refuses what cannot be used.
@@ -26,8 +27,8 @@ func (c *Check) prepare(address string) error {
 	}
 	c.host = u.Hostname()
 	for _, at := range slices.Sorted(maps.Keys(o.JSON)) {
-		if at != "" && !strings.HasPrefix(at, "/") {
-			refuse("Options.JSON: pointer %q does not begin with /", at)
+		if err := probe.CheckPointer(at); err != nil {
+			refuse("Options.JSON: %w", err)
 		}
 	}
 	for _, s := range o.Status {
@@ -54,6 +55,14 @@ func (c *Check) prepare(address string) error {
 	if o.Header.Get("Host") != "" || o.Header.Get("Authorization") != "" {
 		refuse("Options.Header holds Host or Authorization: give the host in the URL and where to connect in Address, and a secret in Authorization")
 	}
+	o.refuseRanges(refuse)
+	o.setDefaults()
+	o.refuseOrder(refuse)
+	return errors.Join(wrong...)
+}
+
+// refuseRanges looks at what is given, before defaults.
+func (o *Options) refuseRanges(refuse func(format string, args ...any)) {
 	if o.Attempts > 1 && o.Method != "" && o.Method != "GET" && o.Method != "HEAD" && o.Method != "OPTIONS" {
 		refuse("Options.Attempts: method %.20q may not be safe to repeat", o.Method)
 	}
@@ -66,8 +75,16 @@ func (c *Check) prepare(address string) error {
 	if o.WarnLeft >= 1 || o.FailLeft >= 1 {
 		refuse("WarnLeft and FailLeft are fractions below 1")
 	}
-	o.setDefaults()
-	return errors.Join(wrong...)
+}
+
+// refuseOrder looks at limits with their defaults.
+func (o *Options) refuseOrder(refuse func(format string, args ...any)) {
+	if o.FailLatency > 0 && o.WarnLatency > o.FailLatency {
+		refuse("Options.WarnLatency %s is above FailLatency %s", o.WarnLatency, o.FailLatency)
+	}
+	if o.WarnLeft >= 0 && o.WarnLeft < o.FailLeft {
+		refuse("Options.WarnLeft %g is below FailLeft %g: negative is none", o.WarnLeft, o.FailLeft)
+	}
 }
 
 // setDefaults also takes copies, so that the caller can change what it gave.

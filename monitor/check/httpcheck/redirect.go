@@ -16,7 +16,7 @@ const noRedirect = "plain HTTP does not lead to HTTPS"
 
 // judgeRedirect asks the plain address, which has to lead to https.
 func (c *Check) judgeRedirect(ctx context.Context, r *monitor.Result) {
-	p := &probe.HTTP{URL: c.o.RedirectFrom, Timeout: c.o.Timeout}
+	p := &probe.HTTP{URL: c.o.RedirectFrom, Timeout: c.o.Timeout, Clean: func(said string) string { return monitor.Redact(ctx, said) }}
 	back := &redirect{through: c.plain, prober: p}
 	p.Transport = back
 	res := p.Probe(ctx)
@@ -28,23 +28,23 @@ func (c *Check) judgeRedirect(ctx context.Context, r *monitor.Result) {
 		worsen(r, monitor.Fail, noRedirect, errors.New(res.Reason))
 		return
 	}
-	if err := c.leadsToHTTPS(back.location); err != nil {
+	if err := c.leadsToHTTPS(back.location, quoter(ctx)); err != nil {
 		worsen(r, monitor.Fail, noRedirect, err)
 	}
 }
 
 // leadsToHTTPS judges where a redirect leads. The query of it is not shown.
-func (c *Check) leadsToHTTPS(location string) error {
+func (c *Check) leadsToHTTPS(location string, quote func(string, int) string) error {
 	to, err := url.Parse(location)
 	if err != nil || to.Hostname() == "" {
 		return errors.New("the plain address redirects to no absolute URL")
 	}
 	where := to.Scheme + "://" + to.Host
 	if to.Scheme != "https" {
-		return fmt.Errorf("the plain address redirects to %.100q, which is not https", where)
+		return fmt.Errorf("the plain address redirects to %s, which is not https", quote(where, longestQuote))
 	}
 	if host := to.Hostname(); !strings.EqualFold(host, c.host) && !strings.EqualFold(host, hostOf(c.o.RedirectFrom)) {
-		return fmt.Errorf("the plain address redirects to another host: %.100q", where)
+		return fmt.Errorf("the plain address redirects to another host: %s", quote(where, longestQuote))
 	}
 	return nil
 }

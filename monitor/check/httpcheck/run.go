@@ -19,7 +19,7 @@ func (c *Check) Check(ctx context.Context) monitor.Result {
 	r := monitor.Result{Status: monitor.Pass}
 	c.measure(&r, x, res)
 	if res.Outcome == probe.Pass {
-		c.judge(&r, x, res)
+		c.judge(ctx, &r, x, res)
 	} else {
 		worsen(&r, monitor.Fail, x.detail(), x.failure(ctx, res))
 	}
@@ -58,7 +58,7 @@ func (x *exchange) detail() string {
 		return untrusted
 	case x.status == 0:
 		return "no answer"
-	case x.err != nil:
+	case x.err != nil && x.check.accepts(x.status):
 		return "no complete answer"
 	}
 	return fmt.Sprintf("status %d", x.status)

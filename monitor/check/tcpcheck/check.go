@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"time"
 
 	"github.com/masaruk/devops/monitor"
@@ -64,6 +63,9 @@ func New(address string, opts *Options) (*Check, error) {
 	if c.o.Timeout < 0 || c.o.WarnLatency < 0 || c.o.FailLatency < 0 || c.o.MaxAnswer < 0 {
 		return nil, errors.New("tcpcheck.New: Timeout, WarnLatency, FailLatency or MaxAnswer is negative")
 	}
+	if c.o.FailLatency > 0 && c.o.WarnLatency > c.o.FailLatency {
+		return nil, fmt.Errorf("tcpcheck.New: Options.WarnLatency %s is above FailLatency %s", c.o.WarnLatency, c.o.FailLatency)
+	}
 	if c.o.Timeout == 0 {
 		c.o.Timeout = 5 * time.Second
 	}
@@ -99,12 +101,16 @@ func (c *Check) Check(ctx context.Context) monitor.Result {
 		if len(answer) > 0 {
 			detail = "not the expected answer"
 		}
-		return c.failed(r, detail, fmt.Errorf("%w; %d bytes came: %.100q", because(bound, err), len(answer), answer))
+		said := monitor.Redact(ctx, string(answer)) // before it is cut
+		return c.failed(r, detail, fmt.Errorf("%w; %d bytes came: %q", because(bound, err), len(answer), said[:min(len(said), longestQuote)]))
 	}
 	took := time.Since(begun)
 	r.Measurements = append(r.Measurements, seconds("total", took))
 	return c.judge(r, took)
 }
+
+// longestQuote is how many bytes of an answer the error shows.
+const longestQuote = 100
 
 // errNotThere tells that an answer was complete, or long enough, without the
 // expected text.
@@ -151,7 +157,7 @@ func (c *Check) failed(r monitor.Result, detail string, err error) monitor.Resul
 // because is the cause of ctx where that is why something failed. The network
 // may notice a deadline a moment before the context does.
 func because(ctx context.Context, err error) error {
-	if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) {
+	if deadline, has := ctx.Deadline(); has && time.Until(deadline) <= 0 {
 		<-ctx.Done()
 	}
 	if ctx.Err() != nil {

@@ -228,6 +228,7 @@ func TestNewRefuses(t *testing.T) {
 		"the path of the socket":        {"", tcpcheck.Options{Network: "unix"}},
 		`Network "udp" is none of`:      {"a:1", tcpcheck.Options{Network: "udp"}},
 		"is negative":                   {"a:1", tcpcheck.Options{Timeout: -1}},
+		"is above FailLatency 1s":       {"a:1", tcpcheck.Options{WarnLatency: 2 * time.Second, FailLatency: time.Second}},
 		"has 4 bytes, and MaxAnswer is": {"a:1", tcpcheck.Options{Expect: "long", MaxAnswer: 3}},
 	} {
 		_, err := tcpcheck.New(test.address, &test.o)

@@ -25,7 +25,8 @@
 // again. Measurements: "connect" is the time to the connection, "total" that to
 // the expected answer, both in s, each only if it came so far. The detail says in
 // a word what is wrong, without an address; the error has the address, and up to
-// 100 bytes of an answer that was not expected. What is sent is shown nowhere.
+// 100 bytes of an answer that was not expected, which the monitor's Redactor sees
+// before it is cut. What is sent is shown nowhere.
 //
 // A [Check] is safe for concurrent use, logs nothing, and starts no goroutine
 // that outlives a run.

@@ -6,8 +6,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
-	"os"
 	"time"
 
 	"github.com/masaruk/devops/monitor"
@@ -75,6 +75,12 @@ func New(address string, opts *Options) (*Check, error) {
 	o.MinVersion = or(o.MinVersion, tls.VersionTLS12)
 	o.WarnLeft = or(o.WarnLeft, 0.25)
 	o.FailLeft = or(o.FailLeft, 0.1)
+	switch {
+	case o.WarnLeft >= 0 && o.WarnLeft < o.FailLeft:
+		return nil, fmt.Errorf("tlscheck.New: WarnLeft %g is below FailLeft %g: negative is none", o.WarnLeft, o.FailLeft)
+	case o.WarnBefore > 0 && o.WarnBefore < o.FailBefore:
+		return nil, fmt.Errorf("tlscheck.New: WarnBefore %s is below FailBefore %s", o.WarnBefore, o.FailBefore)
+	}
 	return c, nil
 }
 
@@ -136,8 +142,11 @@ func (c *Check) shake(ctx context.Context, lowest, highest uint16) (state tls.Co
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
-	if err := c.o.StartTLS.begin(conn); err != nil {
-		return state, "TLS is not offered", because(ctx, err)
+	if err := c.o.StartTLS.begin(ctx, conn); err != nil {
+		if broken(ctx, err) {
+			return state, "no answer", because(ctx, err)
+		}
+		return state, "TLS is not offered", err
 	}
 	client := tls.Client(conn, &tls.Config{
 		ServerName: c.o.ServerName, MinVersion: lowest, MaxVersion: highest,
@@ -149,10 +158,16 @@ func (c *Check) shake(ctx context.Context, lowest, highest uint16) (state tls.Co
 	return client.ConnectionState(), "", nil
 }
 
+// broken tells whether err is of the connection, and not what the server said.
+func broken(ctx context.Context, err error) bool {
+	var network *net.OpError
+	return ctx.Err() != nil || errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+}
+
 // because is the cause of ctx where that is why something failed. The network
 // may notice a deadline a moment before the context does.
 func because(ctx context.Context, err error) error {
-	if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) {
+	if deadline, has := ctx.Deadline(); has && time.Until(deadline) <= 0 {
 		<-ctx.Done()
 	}
 	if ctx.Err() != nil {

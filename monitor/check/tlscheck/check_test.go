@@ -302,6 +302,20 @@ func TestSMTP(t *testing.T) {
 	}
 }
 
+// A server that hangs or hangs up before TLS begins has not said that it offers none.
+func TestNoAnswerBeforeTLS(t *testing.T) {
+	t.Parallel()
+	closes := listen(t, func(net.Conn) {})
+	hangs := listen(t, func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) })
+	for _, protocol := range []tlscheck.Protocol{tlscheck.SMTP, tlscheck.Postgres} {
+		for address, timeout := range map[string]time.Duration{closes: time.Minute, hangs: 100 * time.Millisecond} {
+			r := run(t, address, tlscheck.Options{StartTLS: protocol, Timeout: timeout})
+			require.Equal(t, monitor.Fail, r.Status)
+			require.Equal(t, "no answer", r.Detail, "%v", r.Err)
+		}
+	}
+}
+
 // TestPostgres asks a real server, with TLS and without.
 func TestPostgres(t *testing.T) {
 	t.Parallel()
@@ -365,6 +379,8 @@ func TestNewRefuses(t *testing.T) {
 		"fractions below 1":          {"a:1", tlscheck.Options{WarnLeft: 30}},
 		"is negative":                {"a:1", tlscheck.Options{FailBefore: -1}},
 		"MinVersion 0x300 is none":   {"a:1", tlscheck.Options{MinVersion: 0x300}},
+		"is below FailLeft 0.1":      {"a:1", tlscheck.Options{WarnLeft: 0.05}},
+		"is below FailBefore 2ns":    {"a:1", tlscheck.Options{WarnBefore: 1, FailBefore: 2}},
 		`StartTLS "imap" is neither`: {"a:1", tlscheck.Options{StartTLS: "imap"}},
 	} {
 		_, err := tlscheck.New(test.address, &test.o)

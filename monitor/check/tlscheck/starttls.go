@@ -2,12 +2,15 @@ package tlscheck
 
 import (
 	"bufio"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"strings"
+
+	"github.com/masaruk/devops/monitor"
 )
 
 // Protocol is one that begins in plain text and goes over to TLS.
@@ -21,28 +24,30 @@ const (
 )
 
 // begin brings conn to where the handshake begins.
-func (p Protocol) begin(conn net.Conn) error {
+func (p Protocol) begin(ctx context.Context, conn net.Conn) error {
 	switch p {
 	case SMTP:
-		return startSMTP(conn)
+		return startSMTP(ctx, conn)
 	case Postgres:
 		return startPostgres(conn)
 	}
 	return nil
 }
 
-// maxReply is how much of an answer in plain text is read.
-const maxReply = 16 << 10
+const (
+	maxReply     = 16 << 10 // of an answer in plain text that is read
+	longestQuote = 100      // bytes of one that the error shows
+)
 
-func startSMTP(conn net.Conn) error {
+func startSMTP(ctx context.Context, conn net.Conn) error {
 	in := bufio.NewReader(io.LimitReader(conn, maxReply))
-	if _, err := reply(in, "220"); err != nil {
+	if _, err := reply(ctx, in, "220"); err != nil {
 		return fmt.Errorf("greeting: %w", err)
 	}
 	if _, err := io.WriteString(conn, "EHLO localhost\r\n"); err != nil {
 		return err
 	}
-	lines, err := reply(in, "250")
+	lines, err := reply(ctx, in, "250")
 	if err != nil {
 		return fmt.Errorf("EHLO: %w", err)
 	}
@@ -56,7 +61,7 @@ func startSMTP(conn net.Conn) error {
 	if _, err := io.WriteString(conn, "STARTTLS\r\n"); err != nil {
 		return err
 	}
-	if _, err := reply(in, "220"); err != nil {
+	if _, err := reply(ctx, in, "220"); err != nil {
 		return fmt.Errorf("STARTTLS: %w", err)
 	}
 	if in.Buffered() > 0 {
@@ -67,7 +72,7 @@ func startSMTP(conn net.Conn) error {
 
 // reply reads an answer of one or more lines, as of RFC 5321 section 4.2, and
 // returns them without the code.
-func reply(in *bufio.Reader, want string) (lines []string, err error) {
+func reply(ctx context.Context, in *bufio.Reader, want string) (lines []string, err error) {
 	for {
 		line, err := in.ReadString('\n')
 		if err != nil {
@@ -75,7 +80,8 @@ func reply(in *bufio.Reader, want string) (lines []string, err error) {
 		}
 		line = strings.TrimRight(line, "\r\n")
 		if len(line) < 3 || line[:3] != want {
-			return nil, fmt.Errorf("the answer is %.100q, want code %s", line, want)
+			line = monitor.Redact(ctx, line) // before it is cut
+			return nil, fmt.Errorf("the answer is %q, want code %s", line[:min(len(line), longestQuote)], want)
 		}
 		lines = append(lines, strings.TrimSpace(line[min(len(line), 4):]))
 		if len(line) == 3 || line[3] != '-' {

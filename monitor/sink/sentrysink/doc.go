@@ -16,9 +16,9 @@
 //
 // # Alerts
 //
-// AlertOpened becomes an event of level error, or of the level that the label
-// severity of the check names: debug, info, warning, error, fatal or critical,
-// which is fatal. Its title is the name of the check with the text of the error.
+// AlertOpened becomes an event of level fatal for a critical check and of level
+// error for others, unless the label severity of the check names another: debug,
+// info, warning, error, fatal or critical, which is fatal. Its title is the name of the check with the text of the error.
 // A check that panicked has its stack, and an error that carries one (as those of
 // github.com/pkg/errors do) too. AlertResolved becomes an event of level info.
 // Other transitions are not reported.

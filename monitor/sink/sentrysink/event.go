@@ -38,7 +38,7 @@ func (s *Sink) alertEvent(t monitor.Transition) *sentry.Event {
 		}
 		return e
 	}
-	e.Level = level(t.Labels["severity"])
+	e.Level = level(t)
 	e.Exception = []sentry.Exception{s.exception(check, t.Result)}
 	return e
 }
@@ -49,11 +49,15 @@ func eventID(t monitor.Transition) sentry.EventID {
 	return sentry.EventID(hex.EncodeToString(sum[:16]))
 }
 
-func level(severity string) sentry.Level {
-	switch l := sentry.Level(severity); l {
+// level is what the label severity of the check says, or whether it is critical.
+func level(t monitor.Transition) sentry.Level {
+	switch l := sentry.Level(t.Labels["severity"]); l {
 	case sentry.LevelDebug, sentry.LevelInfo, sentry.LevelWarning, sentry.LevelError, sentry.LevelFatal:
 		return l
 	case "critical":
+		return sentry.LevelFatal
+	}
+	if t.Critical {
 		return sentry.LevelFatal
 	}
 	return sentry.LevelError

@@ -114,18 +114,20 @@ func TestOtherTransitionsAreNotReported(t *testing.T) {
 	require.Empty(t, s.taken())
 }
 
-func TestTheLevelIsThatOfTheLabel(t *testing.T) {
+func TestTheLevelIsThatOfTheLabelOrTheCheck(t *testing.T) {
 	sink, s := newSink(t, nil)
 	for i, severity := range []string{"", "critical", "fatal", "warning", "loud"} {
-		o := opened(uint64(i), "postgres")
-		o.Labels = map[string]string{"severity": severity}
-		send(t, sink, o)
+		for n, critical := range []bool{false, true} {
+			o := opened(uint64(2*i+n), "postgres")
+			o.Labels, o.Critical = map[string]string{"severity": severity}, critical
+			send(t, sink, o)
+		}
 	}
 	var got []any
 	for _, e := range s.ofType("event") {
 		got = append(got, e["level"])
 	}
-	require.Equal(t, []any{"error", "fatal", "fatal", "warning", "error"}, got)
+	require.Equal(t, []any{"error", "fatal", "fatal", "fatal", "fatal", "fatal", "warning", "warning", "error", "fatal"}, got)
 }
 
 // Behind a real monitor, the event of a check that panicked has its stack.

@@ -25,6 +25,7 @@
 //	kind, environment, check, from, to    words; from and to are left out for run_finished
 //	seq                                   to tell transitions that come twice from others
 //	detail, error, stack                  of the result
+//	critical                              true, where the check is
 //	cause, by, reason                     why an alert was withheld, or who maintains
 //	owner, runbook                        of the check
 //	labels                                a group

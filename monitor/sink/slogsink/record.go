@@ -35,6 +35,9 @@ func attributes(t monitor.Transition) []slog.Attr {
 	if p, ok := panicOf(t.Result.Err); ok {
 		text("stack", p.Stack)
 	}
+	if t.Critical {
+		out = append(out, slog.Bool("critical", true))
+	}
 	text("cause", string(t.Cause))
 	text("by", t.By)
 	text("reason", t.Reason)

@@ -106,7 +106,7 @@ func TestARecordHasAllThatThereIsToSay(t *testing.T) {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	all := lines(t, nil, monitor.Transition{
 		Seq: 7, Time: at, Environment: "production", Check: "postgres", Kind: monitor.AlertOpened,
-		From: monitor.Fail, To: monitor.Fail, Owner: "shop", Runbook: "restart it", Labels: map[string]string{"tier": "1"},
+		From: monitor.Fail, To: monitor.Fail, Critical: true, Owner: "shop", Runbook: "restart it", Labels: map[string]string{"tier": "1"},
 		Result: monitor.Result{
 			Status: monitor.Fail, Detail: "no connection", Err: &monitor.PanicError{Text: "nil map", Stack: "goroutine 1"},
 			Measurements: []monitor.Measurement{{Name: "used", Value: 97.5, Unit: "%"}, {Name: "used", Value: 1}, {Name: "lag", Value: math.Inf(1)}},
@@ -115,7 +115,7 @@ func TestARecordHasAllThatThereIsToSay(t *testing.T) {
 	require.Equal(t, []map[string]any{{
 		"time": "2026-03-01T12:00:00Z", "level": "ERROR", "msg": "monitor transition",
 		"kind": "alert_opened", "environment": "production", "check": "postgres", "from": "fail", "to": "fail", "seq": 7.0,
-		"detail": "no connection", "error": "the check panicked: nil map", "stack": "goroutine 1",
+		"detail": "no connection", "error": "the check panicked: nil map", "stack": "goroutine 1", "critical": true,
 		"owner": "shop", "runbook": "restart it", "labels": map[string]any{"tier": "1"},
 		"measurements": map[string]any{"used": map[string]any{"value": 97.5, "unit": "%"}, "lag": map[string]any{"value": "+Inf"}},
 	}}, all)
