@@ -84,6 +84,9 @@ func (j *journal) follows(head string, trusted []VerifyingKey) error {
 		return &LogError{j.stream, 0, "read the head of", err}
 	}
 	if err := j.chain.CheckAnchor(anchor); err != nil {
+		if errors.Is(err, hashlog.ErrPruned) {
+			err = fmt.Errorf("%w: %w", ErrPruned, err)
+		}
 		return &LogError{j.stream, anchor.Seq, "verify against the head of", err}
 	}
 	return nil

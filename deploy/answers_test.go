@@ -263,3 +263,35 @@ func TestNobodyCanAnswerForOutputs(t *testing.T) {
 	require.ErrorContains(t, r.Decide(t.Context(), p.Ref("r1"), "a", deploy.Decision{Answer: deploy.AnswerDone, By: "ada"}), "has outputs, which nobody can give")
 	require.NoError(t, r.Decide(t.Context(), p.Ref("r1"), "a", deploy.Decision{Answer: deploy.AnswerUndo, By: "ada"}))
 }
+
+func TestAnAnswerAboutTheWayForwardComesTooLateOnTheWayBack(t *testing.T) {
+	var did []string
+	log := newMemLog()
+	p := three(&did)
+	p.Steps[1].InFlight = deploy.Ask
+	r := newRunner(t, log, nil)
+	crashAt(log, 4) // in step b
+	_, err := r.Run(t.Context(), "r1", p)
+	require.ErrorIs(t, err, errCrash)
+	log.before = nil
+	require.NoError(t, r.Decide(t.Context(), p.Ref("r1"), "", deploy.Decision{Answer: deploy.AnswerUndo, By: "ada"}))
+	err = r.Decide(t.Context(), p.Ref("r1"), "b", deploy.Decision{Answer: deploy.AnswerDone, By: "ada"})
+	require.ErrorContains(t, err, "the run turns back", "nobody has undone it, and nobody could tell which of the two was meant")
+	require.NoError(t, r.Decide(t.Context(), p.Ref("r1"), "b", deploy.Decision{Answer: deploy.AnswerRepeat, By: "ada"}), "too late, and harmless")
+	rep, err := r.Run(t.Context(), "r1", p)
+	require.ErrorContains(t, err, "undone by decision of ada")
+	require.Equal(t, deploy.Undone, rep.Outcome)
+	require.Equal(t, []string{"do a", "do b", "undo b", "undo a"}, did)
+}
+
+func TestAnOverrideIsOfNoStep(t *testing.T) {
+	var did []string
+	log := newMemLog()
+	r := newRunner(t, log, nil)
+	crashAt(log, 4)
+	_, err := r.Run(t.Context(), "r1", three(&did))
+	require.ErrorIs(t, err, errCrash)
+	log.before = nil
+	err = r.Decide(t.Context(), three(&did).Ref("r1"), "b", deploy.Decision{Answer: deploy.AnswerOverride, By: "ada", Digest: "x"})
+	require.ErrorContains(t, err, `is about the whole run; leave the step "b" out`)
+}

@@ -28,12 +28,12 @@ type Approval struct {
 
 // String names who, as what and when.
 func (a Approval) String() string {
-	who := a.ID
+	who := oneLine(a.ID)
 	if a.Name != "" {
-		who = a.Name + " (" + a.ID + ")"
+		who = oneLine(a.Name) + " (" + who + ")"
 	}
 	if a.Role != "" {
-		who += " as " + a.Role
+		who += " as " + oneLine(a.Role)
 	}
 	who += ", " + a.Time.UTC().Format(time.RFC3339)
 	if a.Comment != "" {

@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -84,7 +85,10 @@ func (x *execution) settle(ctx context.Context, s Step, phase Phase) (settled bo
 
 // hold makes the run wait for a person.
 func (x *execution) hold(s Step, phase Phase, err error) error {
-	x.events.send(StepHeld{Run: x.id, Step: s.Name, Host: localHost, Kind: s.Kind, Phase: phase, Err: err, Time: time.Now()})
+	x.events.send(StepHeld{
+		Run: x.id, Service: x.plan.Service, Environment: x.plan.Env.Name, Step: s.Name, Host: localHost,
+		Kind: s.Kind, Phase: phase, Err: err, Time: time.Now(),
+	})
 	return &HeldError{Plan: x.name(), Run: x.id, Step: s.Name, Phase: phase, Host: localHost, Err: err}
 }
 
@@ -93,12 +97,9 @@ func (x *execution) hold(s Step, phase Phase, err error) error {
 // undo.
 func (x *execution) verify(ctx context.Context, s Step, phase Phase, attempt int) (settled bool, err error) {
 	res := x.call(ctx, s, s.Verify, phase, attempt)
-	if err := context.Cause(ctx); err != nil {
-		return false, err
-	}
-	if errors.Is(res.err, ErrFenced) {
+	if cause := context.Cause(ctx); cause != nil || errors.Is(res.err, ErrFenced) {
 		// It is not this controller's to ask anybody, and no failure of the step.
-		return false, fmt.Errorf("%s run %s: looking whether step %q (%s) was done: %w", x.name(), x.id, s.Name, phase, res.err)
+		return false, fmt.Errorf("%s run %s: looking whether step %q (%s) was done: %w", x.name(), x.id, s.Name, phase, cmp.Or(cause, res.err))
 	}
 	there, absent := res.err == nil, errors.Is(res.err, ErrNotDone)
 	if !there && !absent {
@@ -118,7 +119,10 @@ func (x *execution) try(ctx context.Context, s Step, phase Phase) error {
 	if err := x.appendStep(ctx, intent, phase); err != nil {
 		return err
 	}
-	x.events.send(StepStarted{Run: x.id, Step: s.Name, Host: localHost, Kind: s.Kind, Phase: phase, Attempt: attempt, Time: time.Now()})
+	x.events.send(StepStarted{
+		Run: x.id, Service: x.plan.Service, Environment: x.plan.Env.Name, Step: s.Name, Host: localHost,
+		Kind: s.Kind, Phase: phase, Attempt: attempt, Time: time.Now(),
+	})
 	action := s.Do
 	if phase == PhaseUndo {
 		action = s.Undo
@@ -162,13 +166,17 @@ type result struct {
 
 // call runs one action, and makes a panic the error of the step.
 func (x *execution) call(ctx context.Context, s Step, a Action, phase Phase, attempt int) (res result) {
-	if s.Timeout > 0 {
+	timeout := s.Timeout
+	if phase == PhaseUndo {
+		timeout = cmp.Or(s.UndoTimeout, s.Timeout)
+	}
+	if timeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, s.Timeout, fmt.Errorf("step %q took longer than its timeout of %s", s.Name, s.Timeout))
+		ctx, cancel = context.WithTimeoutCause(ctx, timeout, fmt.Errorf("step %q took longer than its timeout of %s", s.Name, timeout))
 		defer cancel()
 	}
 	lines := &lineWriter{line: func(line string) {
-		x.events.send(StepOutput{Run: x.id, Step: s.Name, Host: localHost, Line: line})
+		x.events.send(StepOutput{Run: x.id, Service: x.plan.Service, Environment: x.plan.Env.Name, Step: s.Name, Host: localHost, Line: line})
 	}}
 	filtered := x.opts.Redactor.Writer(lines)
 	c := x.newCall(s, phase, attempt, filtered)
@@ -216,7 +224,8 @@ func (x *execution) outcome(ctx context.Context, s Step, phase Phase, attempt in
 		return err
 	}
 	x.events.send(StepFinished{
-		Run: x.id, Step: s.Name, Host: localHost, Kind: s.Kind, Phase: phase, Attempt: attempt, Outcome: rec.Outcome,
+		Run: x.id, Service: x.plan.Service, Environment: x.plan.Env.Name, Step: s.Name, Host: localHost,
+		Kind: s.Kind, Phase: phase, Attempt: attempt, Outcome: rec.Outcome,
 		Duration: res.duration, Err: res.err, Tail: res.tail, Retry: res.retry, Time: time.Now(),
 	})
 	return nil

@@ -3,6 +3,7 @@ package deploy
 import (
 	"context"
 	"errors"
+	"net/url"
 	"time"
 
 	"github.com/masaruk/devops/internal/probe"
@@ -22,8 +23,11 @@ type Availability struct {
 }
 
 func (a *Availability) validate() error {
-	if a.URL == "" {
-		return errors.New("field URL is empty")
+	if err := checkURL(a.URL); err != nil {
+		return err
+	}
+	if u, err := url.Parse(a.URL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return errors.New("field URL is none of http or https with a host")
 	}
 	if a.Interval < 0 || a.Timeout < 0 {
 		return errors.New("field Interval or Timeout is negative")
@@ -59,11 +63,21 @@ func (a *availability) since() func(context.Context) (Counts, error) {
 	}
 }
 
+// report is what was counted up to now.
+func (a *availability) report() *AvailabilityReport {
+	if a == nil {
+		return nil
+	}
+	c := a.prober.Counts()
+	return &AvailabilityReport{Requests: c.Requests, Failed: c.Failed, FirstFailure: c.FirstFailure, FirstReason: c.FirstReason}
+}
+
+// stop waits for the requests under way.
 func (a *availability) stop() *AvailabilityReport {
 	if a == nil {
 		return nil
 	}
-	c := a.prober.Stop()
+	a.prober.Stop()
 	a.target.Close()
-	return &AvailabilityReport{Requests: c.Requests, Failed: c.Failed, FirstFailure: c.FirstFailure, FirstReason: c.FirstReason}
+	return a.report()
 }

@@ -28,12 +28,9 @@ type Controller struct {
 
 // String names who, where and when.
 func (c Controller) String() string {
-	who := c.Initiator
-	if who == "" {
-		who = "(not told)"
-	}
+	who := orUnknown(c.Initiator)
 	if c.Where != "" {
-		who += fmt.Sprintf(" on %s, process %d", c.Where, c.PID)
+		who += fmt.Sprintf(" on %s, process %d", oneLine(c.Where), c.PID)
 	}
 	who += ", " + c.Since.UTC().Format(time.RFC3339)
 	if c.Executable != "" {

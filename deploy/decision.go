@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Answer is what a person says about a run.
@@ -45,7 +46,7 @@ type Decision struct {
 
 func (d Decision) validate(step string) error {
 	var errs []error
-	if d.By == "" {
+	if strings.TrimSpace(d.By) == "" {
 		errs = append(errs, errors.New("field By is empty: say who decides"))
 	}
 	switch d.Answer {
@@ -54,12 +55,11 @@ func (d Decision) validate(step string) error {
 			errs = append(errs, fmt.Errorf("answer %q needs the name of a step", d.Answer))
 		}
 	case AnswerUndo:
-	case AnswerPause, AnswerResume:
+	case AnswerPause, AnswerResume, AnswerOverride:
 		if step != "" {
 			errs = append(errs, fmt.Errorf("answer %q is about the whole run; leave the step %q out", d.Answer, step))
 		}
-	case AnswerOverride:
-		if d.Digest == "" {
+		if d.Answer == AnswerOverride && d.Digest == "" {
 			errs = append(errs, fmt.Errorf("answer %q needs the Digest of the plan that it allows", d.Answer))
 		}
 	default:
@@ -106,14 +106,17 @@ func (s *runState) takes(step string, d Decision) error {
 	switch {
 	case step != "" && s.steps[step] == nil:
 		return fmt.Errorf("no step %q was begun; name one that was, as Report lists them", step)
-	case d.Answer == AnswerDone && !s.awaits(step, true), d.Answer == AnswerRepeat && !s.awaits(step, false):
+	case (d.Answer == AnswerDone || d.Answer == AnswerRepeat) && !s.awaits(step, d.Answer):
+		if s.undoing {
+			return fmt.Errorf("the run turns back, and the undo of step %q is not interrupted, so it needs no answer; call Run, which undoes it", step)
+		}
 		return fmt.Errorf("step %q is not interrupted, so it needs no answer", step)
 	case d.Answer == AnswerPause && s.paused != nil:
 		return fmt.Errorf("it is %s already", s.paused)
 	case d.Answer == AnswerResume && s.paused == nil:
 		return errors.New("it is not paused; call Run to continue it")
 	}
-	if d.Answer != AnswerDone || s.undoing || !s.steps[step].forward.inFlight {
+	if d.Answer != AnswerDone || s.undoing {
 		return nil
 	}
 	for _, described := range s.plan.Steps {
@@ -125,8 +128,16 @@ func (s *runState) takes(step string, d Decision) error {
 }
 
 // awaits tells whether somebody has to say something about the step: it was
-// interrupted, or, where failed counts too, its undo has failed.
-func (s *runState) awaits(step string, failed bool) bool {
+// interrupted, or its undo was, or has failed and is called done. Of a run that
+// turns back nobody can call done what was interrupted before: done means
+// undone by then. That it may be repeated does no harm when it comes too late.
+func (s *runState) awaits(step string, a Answer) bool {
 	state := s.steps[step]
-	return state.forward.inFlight || state.undo.inFlight || failed && state.undo.outcome == Failed
+	switch {
+	case state.undo.inFlight:
+		return true
+	case a == AnswerDone && s.undoing:
+		return state.undo.outcome == Failed
+	}
+	return state.forward.inFlight
 }

@@ -40,7 +40,9 @@ type StepDescription struct {
 	Verify     *ActionDescription `json:"verify,omitempty"`
 	InFlight   InFlight           `json:"in_flight,omitempty"`
 	Timeout    time.Duration      `json:"timeout,omitempty"`
-	Retry      *Retry             `json:"retry,omitempty"`
+	// UndoTimeout is that of Undo, where it is another.
+	UndoTimeout time.Duration `json:"undo_timeout,omitempty"`
+	Retry       *Retry        `json:"retry,omitempty"`
 }
 
 // ActionDescription is an action as data.
@@ -85,7 +87,7 @@ func (p Plan) describeStep(i int, index map[string]int) (StepDescription, error)
 	s := p.Steps[i]
 	d := StepDescription{
 		Name: s.Name, Kind: s.Kind, ExpandOnly: s.ExpandOnly, Provides: s.Provides, Binds: s.Binds,
-		InFlight: s.InFlight, Timeout: s.Timeout,
+		InFlight: s.InFlight, Timeout: s.Timeout, UndoTimeout: s.UndoTimeout,
 	}
 	of, _ := p.needs(i, index)
 	for _, n := range of {
@@ -178,47 +180,64 @@ func (d Description) String() string {
 		fmt.Fprintf(&b, "releases commit %s, artefact %s\n", orUnknown(c.Commit), orUnknown(c.Artefact))
 	}
 	if d.BreakGlass != "" {
-		fmt.Fprintf(&b, "breaks the glass: %s\n", d.BreakGlass)
+		fmt.Fprintf(&b, "breaks the glass: %s\n", oneLine(d.BreakGlass))
+	}
+	if a := d.Availability; a != nil {
+		fmt.Fprintf(&b, "asks %s each %s meanwhile, and counts what fails\n", oneLine(a.URL), orDur(a.Interval, time.Second))
 	}
 	for i, s := range d.Steps {
-		fmt.Fprintf(&b, "%3d. %s", i+1, s.Name)
-		if s.Kind != "" {
-			fmt.Fprintf(&b, " [%s]", s.Kind)
-		}
-		if s.ExpandOnly {
-			b.WriteString(" only adds")
-		}
-		if len(s.Needs) > 0 {
-			fmt.Fprintf(&b, " after %s", strings.Join(s.Needs, ", "))
-		}
-		if s.When != nil {
-			fmt.Fprintf(&b, "; only when %s", s.When)
-		}
-		fmt.Fprintf(&b, "; if interrupted: %s", s.InFlight)
-		if s.Timeout > 0 {
-			fmt.Fprintf(&b, "; at most %s", s.Timeout)
-		}
-		if s.Retry != nil {
-			fmt.Fprintf(&b, "; up to %d more attempts after %s or more", s.Retry.Max, s.Retry.Wait)
-		}
-		b.WriteByte('\n')
-		for _, a := range []struct {
-			what string
-			*ActionDescription
-		}{{"do", s.Do}, {"undo", s.Undo}, {"verify", s.Verify}} {
-			if a.ActionDescription != nil {
-				fmt.Fprintf(&b, "       %-6s %s\n", a.what, a.ActionDescription)
-			}
-		}
+		s.write(&b, i+1)
 	}
 	return b.String()
+}
+
+// write writes the step as line n, and its actions.
+func (s StepDescription) write(b *strings.Builder, n int) {
+	fmt.Fprintf(b, "%3d. %s", n, s.Name)
+	if s.Kind != "" {
+		fmt.Fprintf(b, " [%s]", oneLine(string(s.Kind)))
+	}
+	if s.ExpandOnly {
+		b.WriteString(" only adds")
+	}
+	if len(s.Needs) > 0 {
+		fmt.Fprintf(b, " after %s", strings.Join(s.Needs, ", "))
+	}
+	if s.When != nil {
+		fmt.Fprintf(b, "; only when %s", s.When)
+	}
+	fmt.Fprintf(b, "; if interrupted: %s", s.InFlight)
+	if len(s.Provides) > 0 {
+		fmt.Fprintf(b, "; provides %s", strings.Join(s.Provides, ", "))
+	}
+	if len(s.Binds) > 0 {
+		fmt.Fprintf(b, "; reads %s", strings.Join(s.Binds, ", "))
+	}
+	if s.Timeout > 0 {
+		fmt.Fprintf(b, "; at most %s", s.Timeout)
+	}
+	if s.UndoTimeout > 0 {
+		fmt.Fprintf(b, "; undo at most %s", s.UndoTimeout)
+	}
+	if r := s.Retry; r != nil {
+		fmt.Fprintf(b, "; up to %d more attempts, at most %s apart", r.Max, r.pause(r.Max+1))
+	}
+	b.WriteByte('\n')
+	for _, a := range []struct {
+		what string
+		*ActionDescription
+	}{{"do", s.Do}, {"undo", s.Undo}, {"verify", s.Verify}} {
+		if a.ActionDescription != nil {
+			fmt.Fprintf(b, "       %-6s %s\n", a.what, a.ActionDescription)
+		}
+	}
 }
 
 func orUnknown(s string) string {
 	if s == "" {
 		return "(not told)"
 	}
-	return s
+	return oneLine(s)
 }
 
 // String returns the action on one line.

@@ -20,7 +20,8 @@ type dispatcher struct {
 	done    chan struct{}
 }
 
-func newDispatcher(handle func(Event)) *dispatcher {
+// newDispatcher also takes what is told of the first panic of the handler.
+func newDispatcher(handle func(Event), panicked func(e Event, value any)) *dispatcher {
 	d := &dispatcher{wake: make(chan struct{}, 1), done: make(chan struct{})}
 	go func() {
 		defer close(d.done)
@@ -28,7 +29,7 @@ func newDispatcher(handle func(Event)) *dispatcher {
 			events, closed := d.take()
 			for _, e := range events {
 				if handle != nil {
-					deliver(handle, e)
+					deliver(handle, e, &panicked)
 				}
 			}
 			if len(events) == 0 && closed {
@@ -44,8 +45,13 @@ func newDispatcher(handle func(Event)) *dispatcher {
 
 // deliver calls the handler and survives its panic: an observer must not
 // decide about the run.
-func deliver(handle func(Event), e Event) {
-	defer func() { _ = recover() }()
+func deliver(handle func(Event), e Event, panicked *func(Event, any)) {
+	defer func() {
+		if p := recover(); p != nil && *panicked != nil {
+			(*panicked)(e, p)
+			*panicked = nil
+		}
+	}()
 	handle(e)
 }
 

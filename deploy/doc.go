@@ -60,7 +60,8 @@
 // The environment's rules read the Kind of the steps: production wants an
 // approval before the switch, a health condition about it, a watch after it,
 // failed requests counted meanwhile, and a backup before a migration that is not
-// ExpandOnly. Validate reports what is missing.
+// ExpandOnly. Validate reports what is missing. A step with a condition
+// (When) counts only for one that has the same.
 //
 // A step with a condition ([When]) on an output is left out where that does not
 // hold, and those that need it run all the same.
@@ -170,6 +171,17 @@
 // who edits a record is. Against somebody who makes a whole new chain it helps no
 // more than the chain does. [Report.Pruned] and [DORA.Incomplete] tell that
 // earlier runs are gone, and whoever names one gets [ErrPruned].
+//
+// # Cost
+//
+// Two records and syncs for each step. Beside a loop that has the same effects
+// (a file of a few bytes with an fsync, in memory), a run of 10,000 steps took
+// 84, 134 and 153 microseconds more for each step, and 67 to 82 of processor
+// time; the loop alone took 12 to 31, so the run took 6 to 12 times as long. Those
+// are medians of 4 or 5 runs on 2 cores of a machine busy with other work. A step
+// that is done keeps 105 bytes in memory. In internal/bench:
+//
+//	go test -run '^$' -bench . -benchtime 5x ./engine
 //
 // # Errors, events, logs
 //

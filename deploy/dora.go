@@ -27,7 +27,9 @@ type DORA struct {
 	LeadTime time.Duration
 	Timed    int
 	// Failed counts deployments that were undone, ChangeFailRate is their
-	// part of all, from 0 to 1; 0 where there were none.
+	// part of all, from 0 to 1; 0 where there were none. What a later run
+	// rolls back or mends succeeded by its own watch, and counts as that; a
+	// watch that is long enough makes the difference small.
 	Failed         int
 	ChangeFailRate float64
 	// RecoveryTime is the median time from the end of the step that failed to

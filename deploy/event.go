@@ -4,7 +4,8 @@ import "time"
 
 // Event is something that happened in a run. The events of one run reach the
 // handler one at a time and in order; the concrete types are the ones of this
-// package.
+// package. All but LogRepaired say which run, of which service and in which
+// environment: the id alone does not tell runs of two services apart.
 type Event interface{ event() }
 
 // RunStarted is the first event of every call of [Runner.Run] that begins or
@@ -31,35 +32,41 @@ type LogRepaired struct {
 // StepStarted tells that the intent of an attempt is in the log and its Action
 // is about to run.
 type StepStarted struct {
-	Run     RunID
-	Step    string
-	Host    string
-	Kind    Kind
-	Phase   Phase
-	Attempt int
-	Time    time.Time
+	Run         RunID
+	Service     string
+	Environment string
+	Step        string
+	Host        string
+	Kind        Kind
+	Phase       Phase
+	Attempt     int
+	Time        time.Time
 }
 
 // StepOutput is one line that a command of the step or the step itself
 // wrote, filtered, without its line feed.
 type StepOutput struct {
-	Run  RunID
-	Step string
-	Host string
-	Line string
+	Run         RunID
+	Service     string
+	Environment string
+	Step        string
+	Host        string
+	Line        string
 }
 
 // StepFinished tells that the outcome of an attempt is in the log, or that the
 // step is left out: then Outcome is [Skipped], and no StepStarted came before.
 type StepFinished struct {
-	Run      RunID
-	Step     string
-	Host     string
-	Kind     Kind
-	Phase    Phase
-	Attempt  int
-	Outcome  Outcome
-	Duration time.Duration
+	Run         RunID
+	Service     string
+	Environment string
+	Step        string
+	Host        string
+	Kind        Kind
+	Phase       Phase
+	Attempt     int
+	Outcome     Outcome
+	Duration    time.Duration
 	// Err is why the attempt did not succeed; nil when it did.
 	Err error
 	// Tail is the filtered end of the attempt's output.
@@ -73,11 +80,13 @@ type StepFinished struct {
 // beside it may still come to their end. A [*HeldError] follows, unless the run
 // turns back.
 type StepHeld struct {
-	Run   RunID
-	Step  string
-	Host  string
-	Kind  Kind
-	Phase Phase
+	Run         RunID
+	Service     string
+	Environment string
+	Step        string
+	Host        string
+	Kind        Kind
+	Phase       Phase
 	// Err is why its Verify could not tell, where there was one.
 	Err  error
 	Time time.Time
@@ -86,18 +95,22 @@ type StepHeld struct {
 // RunPaused tells that the run has learned that somebody paused it. No further
 // step begins; those that run come to their end, and a [*HeldError] follows.
 type RunPaused struct {
-	Run   RunID
-	Pause Pause
+	Run         RunID
+	Service     string
+	Environment string
+	Pause       Pause
 }
 
 // RunFinished is the last event of a call of [Runner.Run] that found or made
 // an unfinished run. Outcome tells whether it has ended or can be continued.
 type RunFinished struct {
-	Run      RunID
-	Outcome  Outcome
-	Duration time.Duration
-	Err      error
-	Time     time.Time
+	Run         RunID
+	Service     string
+	Environment string
+	Outcome     Outcome
+	Duration    time.Duration
+	Err         error
+	Time        time.Time
 }
 
 func (RunStarted) event()   {}

@@ -54,6 +54,9 @@ func (e *Exec) Run(ctx context.Context, c *Call) error {
 // Preview returns the command as one line, quoted as a shell would want it.
 func (e *Exec) Preview() []string {
 	var b strings.Builder
+	if e.Command.Dir != "" {
+		b.WriteString("cd " + quote(e.Command.Dir) + " && ")
+	}
 	for _, name := range slices.Sorted(maps.Keys(e.Command.Env)) {
 		b.WriteString(name + "=" + quote(e.Command.Env[name]) + " ")
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -37,7 +38,7 @@ func (x *execution) name() string { return x.plan.Service + "@" + x.plan.Env.Nam
 
 func (x *execution) state() *runState { return x.journal.history.run(x.id) }
 
-// recordedPlan is the plan that the run began with.
+// recordedPlan is the plan in the log.
 func (x *execution) recordedPlan() Description {
 	if s := x.state(); s != nil && s.plan != nil {
 		return *s.plan
@@ -54,10 +55,12 @@ func (x *execution) run(ctx context.Context) (*Report, error) {
 		x.steps[s.Name] = s
 	}
 	continued := x.state() != nil
-	x.events = newDispatcher(x.opts.Handle)
+	x.events = newDispatcher(x.opts.Handle, x.handlerPanicked)
 	defer x.events.close(eventWait)
-	err := context.Cause(ctx)
-	if err == nil && continued {
+	var err error
+	if cause := context.Cause(ctx); cause != nil {
+		err = x.stopped(cause)
+	} else if continued {
 		err = x.pausedHold()
 		x.held = err != nil
 	}
@@ -86,6 +89,12 @@ func (x *execution) run(ctx context.Context) (*Report, error) {
 	return x.finish(ctx, x.probe.stop(), err, continued)
 }
 
+// handlerPanicked tells of a handler that may have missed what it was for.
+func (x *execution) handlerPanicked(e Event, value any) {
+	text := x.opts.Redactor.String(fmt.Sprintf("%v\n%s", value, debug.Stack()))
+	x.opts.Logger.Error("event handler panicked; later panics of the run are not logged", "run", string(x.id), "event", fmt.Sprintf("%T", e), "panic", text)
+}
+
 // enter puts the record that makes this controller the one that acts.
 func (x *execution) enter(ctx context.Context, continued bool) error {
 	x.digest = x.desc.Digest()
@@ -94,21 +103,25 @@ func (x *execution) enter(ctx context.Context, continued bool) error {
 			return err
 		}
 	}
-	rec := &record{Kind: recStarted, Run: x.id, Executable: x.exe, Digest: x.digest, Plan: x.desc.parts()[0]}
-	if len(rec.Plan.Steps) < len(x.desc.Steps) {
-		rec.PlanSteps = len(x.desc.Steps)
-	}
+	rec := &record{Kind: recStarted, Run: x.id, Executable: x.exe, Digest: x.digest}
 	if continued {
 		if err := x.samePlan(x.digest); err != nil {
 			return err
 		}
-		rec = &record{Kind: recContinued, Run: x.id, Executable: x.exe}
-		if x.state().overridden { // of this plan the log has the digest alone
-			rec.Change, rec.BreakGlass = x.desc.Change, x.desc.BreakGlass
-		}
+		rec.Kind, rec.Digest = recContinued, ""
+	}
+	if !continued || x.state().acted != x.digest {
+		rec.Plan = x.desc.parts()[0]
+	}
+	if rec.Plan != nil && len(rec.Plan.Steps) < len(x.desc.Steps) {
+		rec.PlanSteps = len(x.desc.Steps)
 	}
 	torn := x.journal.torn
-	if err := x.journal.append(ctx, x.signed(rec)); err != nil {
+	err := x.journal.appendWhile(ctx, x.signed(rec), func() bool { return !continued || x.samePlan(x.digest) == nil })
+	if err == errStale {
+		return x.samePlan(x.digest)
+	}
+	if err != nil {
 		return err
 	}
 	x.initiators = initiators(x.state().by)
@@ -150,7 +163,7 @@ func (x *execution) advance(ctx context.Context) error {
 	}
 	failed, err := x.forward(ctx)
 	if failed == nil && err == nil {
-		done := &record{Kind: recFinished, Run: x.id, Outcome: Succeeded}
+		done := &record{Kind: recFinished, Run: x.id, Outcome: Succeeded, Availability: x.probe.report()}
 		if err = x.journal.appendWhile(ctx, done, x.notTurned); err == nil {
 			return nil
 		}
@@ -213,7 +226,8 @@ func (x *execution) back(ctx context.Context, cause error) error {
 	if x.stuck = len(stuck) > 0; x.stuck {
 		return errors.Join(append(errs, errUndo)...)
 	}
-	if err := x.journal.append(ctx, &record{Kind: recFinished, Run: x.id, Outcome: Undone, Error: s.cause}); err != nil {
+	done := &record{Kind: recFinished, Run: x.id, Outcome: Undone, Error: s.cause, Availability: x.probe.report()}
+	if err := x.journal.append(ctx, done); err != nil {
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
@@ -247,12 +261,18 @@ func (x *execution) neededBy(name string, stuck map[string]bool) bool {
 func (x *execution) finish(ctx context.Context, avail *AvailabilityReport, err error, continued bool) (*Report, error) {
 	s := x.state()
 	rep := s.report(x.recordedPlan(), x.head(x.journal))
-	rep.Continued, rep.Availability = continued, avail
+	rep.Continued = continued
+	if avail != nil {
+		rep.Availability = avail
+	}
 	if !rep.Outcome.Ended() {
 		rep.Outcome, rep.Duration, rep.Reason = x.unfinished(), time.Since(s.started), x.text(err)
 	}
 	err = joined(err, x.next(rep.Outcome, err))
-	x.events.send(RunFinished{Run: x.id, Outcome: rep.Outcome, Duration: rep.Duration, Err: err, Time: time.Now()})
+	x.events.send(RunFinished{
+		Run: x.id, Service: x.plan.Service, Environment: x.plan.Env.Name,
+		Outcome: rep.Outcome, Duration: rep.Duration, Err: err, Time: time.Now(),
+	})
 	rep.EventsDropped = x.events.lost()
 	return rep, joined(err, x.keep(ctx, x.journal, rep.Head))
 }

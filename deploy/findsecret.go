@@ -129,6 +129,9 @@ func (s *secretSearch) typ(t reflect.Type) (string, bool) {
 // textHolds tells whether JSON holds a value that the redactor knows, also
 // where JSON writes it in another way.
 func textHolds(raw []byte, r *secrets.Redactor) bool {
+	if r == nil {
+		return false
+	}
 	if string(r.Bytes(raw)) != string(raw) {
 		return true
 	}

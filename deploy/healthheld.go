@@ -14,12 +14,19 @@ func (x *execution) holdInconclusive(s Step, phase Phase, seen error) error {
 
 // waits is where an unfinished run stands that nobody runs.
 func (s *runState) waits() Outcome {
+	if s.paused != nil {
+		return Held
+	}
+	outcome := Interrupted
 	for _, step := range s.steps {
-		if (step.forward.held && !s.undoing || step.undo.held) && step.answer == "" {
+		switch {
+		case (step.forward.held && !s.undoing || step.undo.held) && step.answer == "":
 			return Held
+		case step.undo.outcome == Failed && !step.undo.inFlight && step.answer != AnswerDone:
+			outcome = UndoFailed
 		}
 	}
-	return Interrupted
+	return outcome
 }
 
 // inconclusive is what an attempt saw, by the text in the log.

@@ -1,7 +1,6 @@
 package deploy
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -43,14 +42,14 @@ type runState struct {
 	overridden bool         // somebody allowed the digest for whatever program continues next
 	executable string
 	plan       *Description
-	planSteps  int     // that the whole plan has, where it came in several records
-	change     *Change // of a plan that took the place of the recorded one
-	breakGlass string  // the same
+	planSteps  int               // that the whole plan has, where it came in several records
+	former     []StepDescription // of plans that others took the place of
 	started    time.Time
 	last       time.Time // of the last record
 	finished   time.Time // zero while the run can be continued
 	outcome    Outcome
-	err        string // of the finished run
+	err        string              // of the finished run
+	counted    *AvailabilityReport // by the controller that ended it
 	undoing    bool
 	cause      string // why the run turned back
 	paused     *Pause
@@ -159,7 +158,6 @@ func (h *history) apply(r *record) error {
 	case recContinued:
 		h.takeovers++
 		s.continued(r)
-		s.change, s.breakGlass = cmp.Or(r.Change, s.change), cmp.Or(r.BreakGlass, s.breakGlass)
 	case recIntent:
 		s.intent(r)
 	case recSkipped:
@@ -173,7 +171,7 @@ func (h *history) apply(r *record) error {
 	case recDecided:
 		s.decided(r)
 	case recFinished:
-		s.finished, s.outcome, s.err, s.lastSeq = r.Time, r.Outcome, r.Error, r.seq
+		s.finished, s.outcome, s.err, s.lastSeq, s.counted = r.Time, r.Outcome, r.Error, r.seq, r.Availability
 	default:
 		return fmt.Errorf("unknown kind %q: written by a newer version of this library", r.Kind)
 	}
@@ -204,6 +202,20 @@ func (s *runState) continued(r *record) {
 		s.changes++
 	}
 	s.executable, s.acted, s.overridden = r.Executable, s.digest, false
+	if r.Plan != nil {
+		s.former = append(s.former, s.plan.Steps...)
+		s.plan, s.planSteps = r.Plan, r.PlanSteps
+	}
+}
+
+// described are the steps of the plan, and those that plans had whose place it
+// took, by name.
+func (s *runState) described() map[string][]StepDescription {
+	of := make(map[string][]StepDescription, len(s.plan.Steps))
+	for _, d := range slices.Concat(s.plan.Steps, s.former) {
+		of[d.Name] = append(of[d.Name], d)
+	}
+	return of
 }
 
 func (s *runState) intent(r *record) {
@@ -258,9 +270,6 @@ func (s *runState) decided(r *record) {
 			s.step(step).answer = d.Answer
 		}
 	case AnswerOverride:
-		if d.Digest != s.digest {
-			s.planSteps = 0 // what is missing is of a plan that is not run any more
-		}
 		s.digest, s.overridden = d.Digest, true
 	case AnswerDone, AnswerRepeat:
 		s.step(step).answer, s.step(step).said = d.Answer, d

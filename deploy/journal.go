@@ -35,15 +35,13 @@ type record struct {
 	// Controller is a random name of the Run call that wrote the record.
 	Controller string `json:"controller,omitempty"`
 
-	Initiator  string       `json:"initiator,omitempty"`  // started, continued
-	Digest     string       `json:"digest,omitempty"`     // started: of the plan
-	Executable string       `json:"executable,omitempty"` // started, continued: of the program
-	Plan       *Description `json:"plan,omitempty"`       // started, plan
+	Initiator  string `json:"initiator,omitempty"`  // started, continued
+	Digest     string `json:"digest,omitempty"`     // started: of the plan
+	Executable string `json:"executable,omitempty"` // started, continued: of the program
+	// Plan is that of the run, the next part of it, or one that takes its place.
+	Plan *Description `json:"plan,omitempty"` // started, plan, continued
 	// PlanSteps is the number of steps where the record holds not all.
-	PlanSteps int `json:"plan_steps,omitempty"` // started
-	// What a plan says that somebody allowed in place of the recorded one.
-	Change     *Change `json:"change,omitempty"`      // continued
-	BreakGlass string  `json:"break_glass,omitempty"` // continued
+	PlanSteps int `json:"plan_steps,omitempty"` // started, continued
 	// Where the program ran that wrote it, and its process there.
 	Where string `json:"where,omitempty"` // started, continued
 	PID   int    `json:"pid,omitempty"`   // started, continued
@@ -57,6 +55,8 @@ type record struct {
 	Error    string                     `json:"error,omitempty"`    // outcome, undo, finished
 	Tail     string                     `json:"tail,omitempty"`     // outcome
 	Outputs  map[string]json.RawMessage `json:"outputs,omitempty"`  // outcome
+	// Availability is what the controller that wrote the record has counted.
+	Availability *AvailabilityReport `json:"availability,omitempty"` // finished
 	// Typed are the declarations of those outputs that have one, by name.
 	Typed map[string]string `json:"typed,omitempty"` // outcome
 

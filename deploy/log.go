@@ -22,7 +22,8 @@ var ErrTorn = errors.New("last log record is torn")
 
 // ErrPruned reports records that were removed on purpose, see [Pruner]: from a
 // Read, that this happened while it read, and that it can be begun again; of a
-// run, that the log knows no more of it than that it ended.
+// run, that the log knows no more of it than that it ended; of a head, that it
+// is older than what is left, so that nothing can be compared.
 var ErrPruned = errors.New("records were removed from the beginning of the log")
 
 // MaxRecord is the size in bytes of the largest record a Log must accept.

@@ -15,9 +15,9 @@ type Pause struct {
 
 // String says who paused it, when and why.
 func (p Pause) String() string {
-	s := fmt.Sprintf("paused by %s on %s", p.By, p.Since.UTC().Format(time.RFC3339))
+	s := fmt.Sprintf("paused by %s on %s", oneLine(p.By), p.Since.UTC().Format(time.RFC3339))
 	if p.Comment != "" {
-		s += fmt.Sprintf(" (%s)", p.Comment)
+		s += fmt.Sprintf(" (%s)", oneLine(p.Comment))
 	}
 	return s
 }
@@ -41,7 +41,9 @@ func (x *execution) holdBack(p *Pause) error {
 
 // tellPause tells the handler, once.
 func (x *execution) tellPause(p *Pause) {
-	x.pauseTold.Do(func() { x.events.send(RunPaused{Run: x.id, Pause: *p}) })
+	x.pauseTold.Do(func() {
+		x.events.send(RunPaused{Run: x.id, Service: x.plan.Service, Environment: x.plan.Env.Name, Pause: *p})
+	})
 }
 
 // appendStep appends what begins a step, or leaves it out, if nobody has decided

@@ -110,7 +110,10 @@ type Step struct {
 	InFlight InFlight
 	// Timeout bounds each attempt of Do, Undo and Verify; zero is no bound.
 	Timeout time.Duration
-	Retry   Retry
+	// UndoTimeout bounds each attempt of Undo in place of Timeout; zero is
+	// Timeout.
+	UndoTimeout time.Duration
+	Retry       Retry
 }
 
 // Plan is what a run does: steps on one service in one environment. It is
@@ -177,6 +180,9 @@ func (p Plan) validateAt(t time.Time) error {
 	if err := p.Env.ValidateAt(t); err != nil {
 		errs = append(errs, fmt.Errorf("field Env: %w", err))
 	}
+	if p.BreakGlass != "" && strings.TrimSpace(p.BreakGlass) == "" {
+		errs = append(errs, errors.New("field BreakGlass is blank; give the reason, or nothing"))
+	}
 	if p.Availability != nil {
 		if err := p.Availability.validate(); err != nil {
 			errs = append(errs, fmt.Errorf("field Availability: %w", err))
@@ -218,8 +224,11 @@ func (p Plan) validateSteps() []error {
 		if s.ExpandOnly && s.Kind != KindMigrate {
 			errs = append(errs, fmt.Errorf("%s: ExpandOnly is for steps of kind %q", at, KindMigrate))
 		}
-		if s.Timeout < 0 {
-			errs = append(errs, fmt.Errorf("%s: Timeout %s is negative", at, s.Timeout))
+		if s.Timeout < 0 || s.UndoTimeout < 0 {
+			errs = append(errs, fmt.Errorf("%s: Timeout %s or UndoTimeout %s is negative", at, s.Timeout, s.UndoTimeout))
+		}
+		if s.UndoTimeout > 0 && s.Undo == nil {
+			errs = append(errs, fmt.Errorf("%s: UndoTimeout is set and Undo is nil", at))
 		}
 		if err := s.When.validate(s); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", at, err))

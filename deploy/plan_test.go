@@ -37,7 +37,7 @@ func TestValidateJoinsEveryProblem(t *testing.T) {
 	require.ErrorAs(t, err, &plan)
 	for _, want := range []string{
 		`Service: "No Such"`, "Env: ", `Steps[0] "a": Needs "ghost", which is no step of the plan`,
-		`Steps[1] "a": Name is also that of Steps[0]`, `Steps[1] "a": Timeout -1ns is negative`, `Steps[2] "b/c": Name is not made of`,
+		`Steps[1] "a": Name is also that of Steps[0]`, `Steps[1] "a": Timeout -1ns or UndoTimeout 0s is negative`, `Steps[2] "b/c": Name is not made of`,
 		`Steps[2] "b/c": Do is nil`, `Steps[2] "b/c": InFlight "perhaps"`, `Steps[3] "d": Retry needs InFlight repeat`,
 		`Steps[4] "e": InFlight is verify, so Verify must be set`, `Steps[5] "f": Verify is set`,
 		`Steps[6] "g": Do: spec of deploy_test.leaky.Password holds a secret`, `Steps[7] "h": Do: deploy.Func needs a name and a version`,

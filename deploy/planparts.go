@@ -33,12 +33,12 @@ func (d Description) parts() []*Description {
 	return all
 }
 
-// completePlan puts what is missing of the plan behind the record that began
-// the run: a controller may have died between the parts. Nothing has an effect
+// completePlan puts what is missing of the plan behind the record that brought
+// it: a controller may have died between the parts. Nothing has an effect
 // before the log has the whole plan.
 func (x *execution) completePlan(ctx context.Context) error {
 	s := x.state()
-	if s.planSteps <= len(s.plan.Steps) || x.desc.Digest() != s.digest {
+	if s.planSteps <= len(s.plan.Steps) {
 		return nil
 	}
 	have := len(s.plan.Steps)

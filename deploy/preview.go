@@ -27,7 +27,12 @@ func (p Plan) Preview() (string, error) {
 	return b.String(), nil
 }
 
-func preview(a Action) []string {
+func preview(a Action) (lines []string) {
+	defer func() {
+		if p := recover(); p != nil {
+			lines = []string{fmt.Sprintf("no preview: it panics with a %T", p)} // not the value, which may hold a secret
+		}
+	}()
 	if p, ok := a.(Previewer); ok {
 		return p.Preview()
 	}

@@ -127,6 +127,7 @@ func TestPruneLeavesALogThatCanBeVerified(t *testing.T) {
 		err = r.Verify(t.Context(), ref, old, keys...)
 		require.ErrorContains(t, err, "log no longer has the record")
 		require.ErrorContains(t, err, "use a newer anchor")
+		require.ErrorIs(t, err, deploy.ErrPruned)
 
 		whole := log.streams["dev/api"]
 		for n := slices.IndexFunc(whole, func(rec []byte) bool { return len(rec) > 0 }) + 1; n < len(whole); n++ {

@@ -1,7 +1,6 @@
 package deploy
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -56,9 +55,11 @@ type Report struct {
 	// journalled it in an output of the shape of [Approved].
 	Approvals []Approval `json:"approvals,omitempty"`
 	// BreakGlass is why the run was allowed through a freeze.
-	BreakGlass string        `json:"break_glass,omitempty"`
-	Started    time.Time     `json:"started"`
-	Duration   time.Duration `json:"duration"`
+	BreakGlass string    `json:"break_glass,omitempty"`
+	Started    time.Time `json:"started"`
+	// Duration is up to the end, or where the run has not ended up to when the
+	// Run that made the report returned; read from the log, to its last record.
+	Duration time.Duration `json:"duration"`
 	// Continued is set when this call of Run took up a run that the log
 	// knew.
 	Continued bool         `json:"continued,omitempty"`
@@ -75,7 +76,8 @@ type Report struct {
 	// Signer. Kept elsewhere, it lets [Runner.Verify] find records that were
 	// cut off later.
 	Head string `json:"head"`
-	// Availability is what the run's prober counted during this call; nil
+	// Availability is what the run's prober counted during this call of Run,
+	// or, read from the log, during the one that ended the run, up to then; nil
 	// when none was asked for.
 	Availability *AvailabilityReport `json:"availability,omitempty"`
 	// EventsDropped counts lines of output that the handler was too slow for.
@@ -113,15 +115,16 @@ func (s *runState) report(d Description, head string) *Report {
 	r := &Report{
 		Run: s.id, Service: d.Service, Environment: d.Environment,
 		Outcome: s.outcome, Reason: s.err, Initiator: s.by[0].Initiator, Controllers: s.by, PlanDigest: s.digest,
-		Change: cmp.Or(s.change, d.Change), BreakGlass: cmp.Or(s.breakGlass, d.BreakGlass),
+		Change: d.Change, BreakGlass: d.BreakGlass,
 		Approvals: approvalsIn(d, s.outputs), Started: s.started, Outputs: s.outputs, Typed: s.typed, Pruned: s.of.gone(), Head: head,
+		Availability: s.counted,
 	}
 	if !s.finished.IsZero() {
 		r.Duration = s.finished.Sub(s.started)
 	}
 	kinds := map[string]Kind{}
-	for _, step := range d.Steps {
-		kinds[step.Name] = step.Kind
+	for name, known := range s.described() {
+		kinds[name] = known[0].Kind
 	}
 	for _, name := range slices.Concat(s.begun, s.skipped) {
 		r.Steps = append(r.Steps, s.steps[name].forward.report(name, kinds[name], PhaseForward))
@@ -171,7 +174,7 @@ func (r *Report) String() string {
 	if r.Reason != "" {
 		fmt.Fprintf(&b, "  because: %s\n", r.Reason)
 	}
-	return b.String()
+	return harmless(b.String())
 }
 
 // writePeople says what was released, by whom, and with whose approval.
@@ -193,7 +196,7 @@ func (r *Report) writePeople(b *strings.Builder) {
 		fmt.Fprintf(b, "  approved by %s\n", a)
 	}
 	if r.BreakGlass != "" {
-		fmt.Fprintf(b, "  broke the glass: %s\n", r.BreakGlass)
+		fmt.Fprintf(b, "  broke the glass: %s\n", oneLine(r.BreakGlass))
 	}
 }
 

@@ -1,7 +1,6 @@
 package deploy
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,9 +24,8 @@ var ErrMigrated = errors.New("a migration in between is not ExpandOnly")
 //
 // The error wraps [fs.ErrNotExist] where there is no such run, and
 // [ErrMigrated], beside the report, where a run since then has begun a step of
-// [KindMigrate] that is not ExpandOnly and was not undone, or a step that the
-// plan in the log does not know: the earlier release was never proven against
-// that schema. The ways on are then a release that
+// [KindMigrate] that is not ExpandOnly and was not undone: the earlier release
+// was never proven against that schema. The ways on are then a release that
 // mends what is wrong, or a restore.
 func (r *Runner) LastProven(ctx context.Context, ref Ref) (*Report, error) {
 	j, err := openJournal(ctx, r.log, ref.stream(), newController())
@@ -65,7 +63,7 @@ func (r *Runner) LastProven(ctx context.Context, ref Ref) (*Report, error) {
 }
 
 // released is the change that the run was for; nil where it was for none.
-func (s *runState) released() *Change { return cmp.Or(s.change, s.plan.Change) }
+func (s *runState) released() *Change { return s.plan.Change }
 
 func sameChange(a, b *runState) bool {
 	x, y := a.released(), b.released()
@@ -76,14 +74,10 @@ func sameChange(a, b *runState) bool {
 // with, and that may have had their effect.
 func (s *runState) migrated() []string {
 	var names []string
-	for _, d := range s.plan.Steps {
-		state := s.steps[d.Name]
-		if d.Kind == KindMigrate && !d.ExpandOnly && state != nil && state.forward.attempts > 0 && !state.undo.done {
-			names = append(names, d.Name)
-		}
-	}
-	for _, name := range s.begun { // by a plan of which the log has the digest alone
-		if !slices.ContainsFunc(s.plan.Steps, func(d StepDescription) bool { return d.Name == name }) && !s.steps[name].undo.done {
+	described := s.described()
+	for _, name := range s.begun {
+		migrates := func(d StepDescription) bool { return d.Kind == KindMigrate && !d.ExpandOnly }
+		if known := described[name]; !s.steps[name].undo.done && (len(known) == 0 || slices.ContainsFunc(known, migrates)) {
 			names = append(names, name)
 		}
 	}

@@ -20,8 +20,12 @@ func (p Plan) validateRules() []error {
 		})
 	}
 	for i, s := range p.Steps {
-		before := func(kind Kind) bool { return p.hasKind(kind, func(j int) bool { return p.waitsFor(i, j, index) }) }
-		after := func(kind Kind) bool { return p.hasKind(kind, func(j int) bool { return p.waitsFor(j, i, index) }) }
+		before := func(kind Kind) bool {
+			return p.hasKind(kind, s.When, func(j int) bool { return p.waitsFor(i, j, index) })
+		}
+		after := func(kind Kind) bool {
+			return p.hasKind(kind, s.When, func(j int) bool { return p.waitsFor(j, i, index) })
+		}
 		if s.Kind == KindMigrate && !s.ExpandOnly && demands(rules.MigrationBackup) && !before(KindBackup) {
 			breach(i, "MigrationBackup", "a step of kind backup before a migration that the old release cannot live with",
 				"add one that the migration needs, or set ExpandOnly where the migration only adds")
@@ -45,10 +49,11 @@ func (p Plan) validateRules() []error {
 	return errs
 }
 
-// hasKind tells whether a step of the kind is among those that where picks.
-func (p Plan) hasKind(kind Kind, where func(i int) bool) bool {
+// hasKind tells whether a step of the kind is among those that where picks. One
+// with a condition counts only for a step with the same.
+func (p Plan) hasKind(kind Kind, when *When, where func(i int) bool) bool {
 	for i, s := range p.Steps {
-		if s.Kind == kind && where(i) {
+		if sure := s.When == nil || when != nil && *when == *s.When; s.Kind == kind && sure && where(i) {
 			return true
 		}
 	}

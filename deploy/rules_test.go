@@ -81,3 +81,26 @@ func TestProductionDemands(t *testing.T) {
 		require.NoError(t, p.Validate(), env.Name)
 	}
 }
+
+// TestWhatProductionDemandsIsNotLeftToACondition: a step that may be left out
+// is no approval. One that is left out with the switch is.
+func TestWhatProductionDemandsIsNotLeftToACondition(t *testing.T) {
+	var did []string
+	when := func(p *deploy.Plan, i int, is string) {
+		p.Steps[i].Binds, p.Steps[i].When = []string{"o"}, &deploy.When{Output: "o", Is: is}
+	}
+	for i, want := range map[int]string{0: "kind backup", 2: "kind health", 3: "kind approval", 5: "kind watch"} {
+		p := live(&did)
+		p.Steps = append([]deploy.Step{{Name: "first", Provides: []string{"o"}, Do: &effect{Name: "first", did: &did}}}, p.Steps...)
+		when(&p, i+1, "yes")
+		require.ErrorContains(t, p.Validate(), want)
+		for _, both := range []int{2, 5} { // migrate, switch
+			when(&p, both, "no")
+		}
+		require.ErrorContains(t, p.Validate(), want)
+		for _, both := range []int{2, 5} {
+			when(&p, both, "yes")
+		}
+		require.NoError(t, p.Validate())
+	}
+}

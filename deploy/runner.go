@@ -31,7 +31,8 @@ type Options struct {
 	// Handle receives the events of each run, one at a time and in order, on
 	// a goroutine of its own; nil drops them. It never holds up the run: a
 	// slow one loses lines of output, and one that is still at work 2 seconds
-	// after the run has ended gets the rest after Run has returned.
+	// after the run has ended gets the rest after Run has returned. The Logger is
+	// told of one that panics.
 	Handle func(Event)
 	// Logger receives what is not an event; nil discards it.
 	Logger *slog.Logger
@@ -160,8 +161,8 @@ func (r *Runner) wasValid(ctx context.Context, id RunID, p Plan) bool {
 }
 
 // Report returns what the log knows of a run, and changes nothing. A run that
-// has not ended has the outcome [Interrupted], or [Held] where a step was
-// inconclusive and nobody has answered. The error wraps
+// has not ended has the outcome [Interrupted], or [UndoFailed], or [Held] where
+// it is paused or a step was inconclusive and nobody has answered. The error wraps
 // [fs.ErrNotExist] when the log has no such run.
 func (r *Runner) Report(ctx context.Context, ref Ref) (*Report, error) {
 	j, s, err := r.find(ctx, ref)
@@ -175,7 +176,7 @@ func (r *Runner) Report(ctx context.Context, ref Ref) (*Report, error) {
 func (r *Runner) standing(j *journal, s *runState) *Report {
 	rep := s.report(*s.plan, r.head(j))
 	if !rep.Outcome.Ended() {
-		rep.Outcome, rep.Reason = s.waits(), s.cause
+		rep.Outcome, rep.Reason, rep.Duration = s.waits(), s.cause, s.last.Sub(s.started)
 	}
 	return rep
 }
@@ -267,8 +268,13 @@ func (r *Runner) checkText(d Description) error {
 	if textHolds([]byte(d.BreakGlass), r.opts.Redactor) {
 		errs = append(errs, fmt.Errorf("field BreakGlass %w", ErrSecret))
 	}
-	if raw, err := json.Marshal(d.Change); err != nil || textHolds(raw, r.opts.Redactor) {
-		errs = append(errs, fmt.Errorf("field Change: %w", cmp.Or(err, ErrSecret)))
+	for _, field := range []struct {
+		name  string
+		value any
+	}{{"Change", d.Change}, {"Availability", d.Availability}} {
+		if raw, err := json.Marshal(field.value); err != nil || textHolds(raw, r.opts.Redactor) {
+			errs = append(errs, fmt.Errorf("field %s: %w", field.name, cmp.Or(err, ErrSecret)))
+		}
 	}
 	for i, s := range d.Steps {
 		raw, err := json.Marshal(s)
@@ -290,11 +296,13 @@ func (r *Runner) executable() (string, error) {
 	if r.opts.Executable != "" {
 		return r.opts.Executable, nil
 	}
-	name, err := os.Executable()
+	f, err := os.Open("/proc/self/exe") // of linux: what runs, also where another file has its name by now
 	if err != nil {
-		return "", fmt.Errorf("digest of the program: %w; set Options.Executable", err)
+		var name string
+		if name, err = os.Executable(); err == nil {
+			f, err = os.Open(name)
+		}
 	}
-	f, err := os.Open(name)
 	if err != nil {
 		return "", fmt.Errorf("digest of the program: %w; set Options.Executable", err)
 	}

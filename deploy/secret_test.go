@@ -104,7 +104,7 @@ func TestTheCanaryIsNowhere(t *testing.T) {
 		"argv":             {Name: "s", Do: &deploy.Exec{Command: deploy.Command{Argv: []string{"curl", canary}}}},
 		"health URL":       {Name: "s", Do: &deploy.Health{URL: "http://u:" + canary + "@127.0.0.1:1/?t=" + canary, Patience: time.Millisecond}},
 		"kind":             {Name: "s", Kind: deploy.Kind(canary), Do: &saysInSpec{}},
-		"check of a watch": {Name: "s", Do: &deploy.Watch{For: time.Second, Check: func(context.Context) error { return errors.New(canary) }, Counts: traffic(1, 0)}},
+		"check of a watch": {Name: "s", Do: &deploy.Watch{For: time.Second, Conditions: deploy.Conditions{deploy.Check("c", "1", func(context.Context) error { return errors.New(canary) })}, Counts: traffic(1, 0)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var mu sync.Mutex

@@ -50,8 +50,6 @@ type Watch struct {
 	// is the zero Limits. A watch lasts for its time, whatever their Successes
 	// say, and waits as long again where their evidence is missing.
 	Limits *Limits `json:"limits,omitempty"`
-	// Check, when set, is one more condition, which enters no description.
-	Check func(context.Context) error `json:"-"`
 }
 
 // Spec returns the limits and the conditions.

@@ -85,8 +85,9 @@ func TestWatchFailsWhenItCannotLook(t *testing.T) {
 	require.Equal(t, 10, looks)
 }
 
-func TestWatchFailsOnItsCheckAndOnCountsThatGoBack(t *testing.T) {
-	_, err := watch(t, &deploy.Watch{For: time.Minute, Counts: traffic(10, 0), Check: func(context.Context) error { return errors.New("queue is full") }})
+func TestWatchFailsOnItsConditionsAndOnCountsThatGoBack(t *testing.T) {
+	full := deploy.Check("queue", "1", func(context.Context) error { return errors.New("queue is full") })
+	_, err := watch(t, &deploy.Watch{For: time.Minute, Counts: traffic(10, 0), Conditions: deploy.Conditions{full}})
 	require.ErrorContains(t, err, "queue is full")
 	n := 10
 	back := func(context.Context) (deploy.Counts, error) { n--; return deploy.Counts{Requests: n}, nil }
@@ -152,12 +153,12 @@ func TestWatchCountsFromTheEndOfItsInitialDelay(t *testing.T) {
 // epoch is when the time of a bubble begins.
 var epoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// TestACheckIsAConditionOfAWatch, and counts can be inconclusive.
-func TestACheckIsAConditionOfAWatch(t *testing.T) {
+// TestAWatchThatCannotTellIsHeld, by its conditions or its counts.
+func TestAWatchThatCannotTellIsHeld(t *testing.T) {
 	cannotTell := func(context.Context) error { return deploy.ErrInconclusive }
-	outcome, _, err := judged(t, &deploy.Watch{For: time.Minute, Check: cannotTell})
+	outcome, _, err := judged(t, &deploy.Watch{For: time.Minute, Conditions: deploy.Conditions{deploy.Check("queue", "1", cannotTell)}})
 	require.Equal(t, deploy.Held, outcome)
-	require.ErrorContains(t, err, "last: check: inconclusive")
+	require.ErrorContains(t, err, "last: queue: inconclusive")
 	outcome, _, err = judged(t, &deploy.Watch{For: time.Minute, Counts: func(ctx context.Context) (deploy.Counts, error) { return deploy.Counts{}, cannotTell(ctx) }})
 	require.Equal(t, deploy.Held, outcome)
 	require.ErrorContains(t, err, "the requests cannot be counted: inconclusive")

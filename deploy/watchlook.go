@@ -27,10 +27,6 @@ type observation struct {
 // begin starts to observe.
 func (w *Watch) begin(c *Call) (*observation, error) {
 	o := &observation{Watch: w, all: w.Conditions, counts: w.Counts, start: time.Now(), looks: w.limits().judge()}
-	if w.Check != nil {
-		check := Func("check", "1", func(ctx context.Context, _ *Call) error { return w.Check(ctx) })
-		o.all = append(w.Conditions[:len(w.Conditions):len(w.Conditions)], check)
-	}
 	switch {
 	case o.counts != nil:
 		o.rebase = w.InitialDelay > 0

@@ -64,7 +64,8 @@ func (x *execution) skip(ctx context.Context, s Step) (skipped bool, err error) 
 		return true, err
 	}
 	x.events.send(StepFinished{
-		Run: x.id, Step: s.Name, Host: localHost, Kind: s.Kind, Phase: PhaseForward, Outcome: Skipped, Time: time.Now(),
+		Run: x.id, Service: x.plan.Service, Environment: x.plan.Env.Name, Step: s.Name, Host: localHost,
+		Kind: s.Kind, Phase: PhaseForward, Outcome: Skipped, Time: time.Now(),
 	})
 	return true, nil
 }

@@ -17,13 +17,13 @@ func ExampleNew() {
 	}
 	events := []deploy.Event{
 		deploy.RunStarted{Run: "42", Service: "api", Environment: "staging", Steps: []string{"build", "migrate"}},
-		deploy.StepFinished{Run: "42", Step: "build", Outcome: deploy.Succeeded, Duration: 1200 * time.Millisecond},
+		deploy.StepFinished{Run: "42", Service: "api", Environment: "staging", Step: "build", Outcome: deploy.Succeeded, Duration: 1200 * time.Millisecond},
 		deploy.StepFinished{
-			Run: "42", Step: "migrate", Outcome: deploy.Failed, Duration: 400 * time.Millisecond,
+			Run: "42", Service: "api", Environment: "staging", Step: "migrate", Outcome: deploy.Failed, Duration: 400 * time.Millisecond,
 			Err: errors.New("psql: exit status 3"), Tail: []byte("ERROR: relation \"customer\" does not exist\n"),
 		},
-		deploy.StepFinished{Run: "42", Step: "build", Phase: deploy.PhaseUndo, Outcome: deploy.Succeeded, Duration: 80 * time.Millisecond},
-		deploy.RunFinished{Run: "42", Outcome: deploy.Undone, Duration: 1700 * time.Millisecond},
+		deploy.StepFinished{Run: "42", Service: "api", Environment: "staging", Step: "build", Phase: deploy.PhaseUndo, Outcome: deploy.Succeeded, Duration: 80 * time.Millisecond},
+		deploy.RunFinished{Run: "42", Service: "api", Environment: "staging", Outcome: deploy.Undone, Duration: 1700 * time.Millisecond},
 	}
 	for _, e := range events {
 		p.Handle(e)

@@ -34,10 +34,12 @@ func golden(t *testing.T, name, got string) {
 // hostile output, an undo, and a second run that is held. Calling pause lets
 // time pass.
 func story(handle func(deploy.Event), pause func(time.Duration)) {
+	service, env := "api", "production"
 	step := func(run deploy.RunID, name string, phase deploy.Phase, attempt int, took time.Duration, f deploy.StepFinished) {
-		handle(deploy.StepStarted{Run: run, Step: name, Host: "local", Phase: phase, Attempt: attempt})
-		handle(deploy.StepOutput{Run: run, Step: name, Line: "output that comes again as a tail"})
+		handle(deploy.StepStarted{Run: run, Service: service, Environment: env, Step: name, Host: "local", Phase: phase, Attempt: attempt})
+		handle(deploy.StepOutput{Run: run, Service: service, Environment: env, Step: name, Line: "output that comes again as a tail"})
 		pause(took)
+		f.Service, f.Environment = service, env
 		f.Run, f.Step, f.Host, f.Phase, f.Attempt, f.Duration = run, name, "local", phase, attempt, took
 		handle(f)
 	}
@@ -54,15 +56,16 @@ func story(handle func(deploy.Event), pause func(time.Duration)) {
 			strings.Repeat("long ", 30) + "\n\n日本語の出力\n"),
 	})
 	step("r-1", "build", deploy.PhaseUndo, 1, 50*time.Millisecond, ok)
-	handle(deploy.RunFinished{Run: "r-1", Outcome: deploy.Undone, Duration: 88 * time.Second, Err: errors.New("api@production run r-1: step \"migrate\" failed")})
+	handle(deploy.RunFinished{Run: "r-1", Service: "api", Environment: "production", Outcome: deploy.Undone, Duration: 88 * time.Second, Err: errors.New("api@production run r-1: step \"migrate\" failed")})
 
 	handle(deploy.RunStarted{Run: "r-2", Service: "api", Environment: "production", Steps: []string{"build", "switch"}, Continued: true})
 	step("r-2", "build", deploy.PhaseForward, 1, 2*time.Minute, ok)
-	handle(deploy.RunFinished{Run: "r-2", Outcome: deploy.Held, Duration: 2 * time.Minute, Err: errors.New("step \"switch\" was interrupted and may have had its effect; look at the host")})
+	handle(deploy.RunFinished{Run: "r-2", Service: "api", Environment: "production", Outcome: deploy.Held, Duration: 2 * time.Minute, Err: errors.New("step \"switch\" was interrupted and may have had its effect; look at the host")})
 
-	handle(deploy.RunStarted{Run: "r-3", Service: "web", Environment: "staging", Steps: []string{"build"}})
+	service, env = "web", "staging"
+	handle(deploy.RunStarted{Run: "r-3", Service: service, Environment: env, Steps: []string{"build"}})
 	step("r-3", "build", deploy.PhaseForward, 1, time.Second, ok)
-	handle(deploy.RunFinished{Run: "r-3", Outcome: deploy.Succeeded, Duration: time.Second})
+	handle(deploy.RunFinished{Run: "r-3", Service: service, Environment: env, Outcome: deploy.Succeeded, Duration: time.Second})
 }
 
 func TestPlain(t *testing.T) {
@@ -107,12 +110,12 @@ func TestLiveDrawsElapsedInPlace(t *testing.T) {
 			film.WriteString(s.String() + "--\n")
 		}
 		p.Handle(deploy.RunStarted{Run: "r", Service: "api", Environment: "staging", Steps: []string{"build", "test"}})
-		p.Handle(deploy.StepStarted{Run: "r", Step: "build", Attempt: 1})
+		p.Handle(deploy.StepStarted{Run: "r", Service: "api", Environment: "staging", Step: "build", Attempt: 1})
 		shot(0)
 		shot(1250 * time.Millisecond)
-		p.Handle(deploy.StepStarted{Run: "r", Step: "build", Host: "web-2", Attempt: 3})
+		p.Handle(deploy.StepStarted{Run: "r", Service: "api", Environment: "staging", Step: "build", Host: "web-2", Attempt: 3})
 		shot(time.Second)
-		p.Handle(deploy.StepFinished{Run: "r", Step: "build", Outcome: deploy.Succeeded, Duration: 2250 * time.Millisecond})
+		p.Handle(deploy.StepFinished{Run: "r", Service: "api", Environment: "staging", Step: "build", Outcome: deploy.Succeeded, Duration: 2250 * time.Millisecond})
 		shot(time.Second)
 		require.NoError(t, p.Close())
 		film.WriteString(s.String())

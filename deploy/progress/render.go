@@ -42,7 +42,7 @@ type renderer struct {
 	quiet bool
 	width func() int // nil is no limit
 	pad   int        // column of the durations
-	runs  map[deploy.RunID]*run
+	runs  map[deploy.Ref]*run
 }
 
 // run is what is known of a run that has not ended.
@@ -51,14 +51,23 @@ type run struct {
 	failed bool // why was shown
 }
 
-func (r *renderer) run(id deploy.RunID) *run {
+func (r *renderer) run(ref deploy.Ref) *run {
 	if r.runs == nil {
-		r.runs = map[deploy.RunID]*run{}
+		r.runs = map[deploy.Ref]*run{}
 	}
-	if r.runs[id] == nil {
-		r.runs[id] = &run{head: "run " + clean(string(id))}
+	if r.runs[ref] == nil {
+		head := fmt.Sprintf("run %s", clean(string(ref.Run)))
+		if ref.Service != "" {
+			head = fmt.Sprintf("%s to %s, %s", clean(ref.Service), clean(ref.Environment), head)
+		}
+		r.runs[ref] = &run{head: head}
 	}
-	return r.runs[id]
+	return r.runs[ref]
+}
+
+// ref names a run; its id alone does not where there are several services.
+func ref(service, environment string, id deploy.RunID) deploy.Ref {
+	return deploy.Ref{Service: service, Environment: environment, Run: id}
 }
 
 // event returns the lines that e leaves, each with its line feed.
@@ -71,13 +80,21 @@ func (r *renderer) event(e deploy.Event) string {
 	case deploy.StepFinished:
 		return r.stepFinished(e)
 	case deploy.StepHeld:
-		return r.line(r.marks.held, label(e.Step, e.Host, e.Phase), "waits for a decision")
+		return r.line(r.marks.held, r.name(ref(e.Service, e.Environment, e.Run), e.Step, e.Host, e.Phase), "waits for a decision")
 	case deploy.RunPaused:
-		return r.line(r.marks.held, e.Pause.String(), "")
+		return r.paused(e)
 	case deploy.RunFinished:
 		return r.runFinished(e)
 	}
 	return ""
+}
+
+func (r *renderer) paused(e deploy.RunPaused) string {
+	text := e.Pause.String()
+	if len(r.runs) > 1 {
+		text = r.run(ref(e.Service, e.Environment, e.Run)).head + ": " + text
+	}
+	return r.line(r.marks.held, text, "")
 }
 
 func (r *renderer) runStarted(e deploy.RunStarted) string {
@@ -85,8 +102,9 @@ func (r *renderer) runStarted(e deploy.RunStarted) string {
 	for _, name := range e.Steps {
 		r.pad = min(max(r.pad, columns(name)), maxPad)
 	}
-	head := fmt.Sprintf("%s to %s, run %s", clean(e.Service), clean(e.Environment), clean(string(e.Run)))
-	*r.run(e.Run) = run{head: head}
+	of := ref(e.Service, e.Environment, e.Run)
+	delete(r.runs, of)
+	head := r.run(of).head
 	if r.quiet {
 		return ""
 	}
@@ -94,6 +112,16 @@ func (r *renderer) runStarted(e deploy.RunStarted) string {
 		head += ", continued"
 	}
 	return r.fit(head, 0) + "\n"
+}
+
+// name is the label of a step, behind its service where several runs go on;
+// one has no more than one.
+func (r *renderer) name(of deploy.Ref, step, host string, phase deploy.Phase) string {
+	if len(r.runs) < 2 {
+		return label(step, host, phase)
+	}
+	of.Run = ""
+	return clean(of.String()) + ": " + label(step, host, phase)
 }
 
 // label names a step as its lines do.
@@ -109,7 +137,8 @@ func label(step, host string, phase deploy.Phase) string {
 }
 
 func (r *renderer) stepFinished(e deploy.StepFinished) string {
-	name, took := label(e.Step, e.Host, e.Phase), duration(e.Duration)
+	of := ref(e.Service, e.Environment, e.Run)
+	name, took := r.name(of, e.Step, e.Host, e.Phase), duration(e.Duration)
 	switch {
 	case e.Outcome == deploy.Succeeded && r.quiet:
 		return ""
@@ -125,7 +154,7 @@ func (r *renderer) stepFinished(e deploy.StepFinished) string {
 		why := fmt.Sprintf("attempt %d failed and is repeated", e.Attempt)
 		return r.line(r.marks.retry, name, took+"  "+why) + r.reason(e.Err)
 	}
-	r.run(e.Run).failed = true
+	r.run(of).failed = true
 	sign, note := r.marks.failed, ""
 	switch e.Outcome {
 	case deploy.Failed:
@@ -138,6 +167,7 @@ func (r *renderer) stepFinished(e deploy.StepFinished) string {
 }
 
 func (r *renderer) runFinished(e deploy.RunFinished) string {
+	of := ref(e.Service, e.Environment, e.Run)
 	sign, text := r.marks.failed, fmt.Sprintf("%s after %s", e.Outcome, duration(e.Duration))
 	switch e.Outcome {
 	case deploy.Succeeded:
@@ -147,15 +177,16 @@ func (r *renderer) runFinished(e deploy.RunFinished) string {
 	case deploy.Held:
 		sign = r.marks.held
 	}
-	if r.quiet {
-		text = r.run(e.Run).head + ": " + text
+	if r.quiet || len(r.runs) > 1 {
+		text = r.run(of).head + ": " + text
 	}
 	out := r.line(sign, text, "")
-	// The failure of a step was shown where it happened.
-	if !r.run(e.Run).failed || e.Outcome == deploy.Held || e.Outcome == deploy.UndoFailed {
+	// The failure of a step was shown where it happened; a run that is not over
+	// has more to say than that.
+	if !r.run(of).failed || e.Outcome != deploy.Undone {
 		out += r.reason(e.Err)
 	}
-	delete(r.runs, e.Run)
+	delete(r.runs, of)
 	return out
 }
 

@@ -28,7 +28,7 @@ type liveView struct {
 }
 
 type activeStep struct {
-	run     deploy.RunID
+	run     deploy.Ref
 	label   string
 	attempt int
 	began   time.Time
@@ -41,13 +41,15 @@ func (v *liveView) event(e deploy.Event) string {
 		if began.IsZero() {
 			began = time.Now()
 		}
-		v.active = append(v.active, activeStep{run: e.Run, label: label(e.Step, e.Host, e.Phase), attempt: e.Attempt, began: began})
+		v.active = append(v.active, activeStep{run: ref(e.Service, e.Environment, e.Run), label: label(e.Step, e.Host, e.Phase), attempt: e.Attempt, began: began})
 	case deploy.StepFinished:
-		v.drop(func(a activeStep) bool { return a.run == e.Run && a.label == label(e.Step, e.Host, e.Phase) })
+		v.drop(func(a activeStep) bool {
+			return a.run == ref(e.Service, e.Environment, e.Run) && a.label == label(e.Step, e.Host, e.Phase)
+		})
 	case deploy.RunStarted:
-		v.drop(func(a activeStep) bool { return a.run == e.Run })
+		v.drop(func(a activeStep) bool { return a.run == ref(e.Service, e.Environment, e.Run) })
 	case deploy.RunFinished:
-		v.drop(func(a activeStep) bool { return a.run == e.Run })
+		v.drop(func(a activeStep) bool { return a.run == ref(e.Service, e.Environment, e.Run) })
 	}
 	return v.draw(v.r.event(e), time.Now())
 }
