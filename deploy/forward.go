@@ -24,8 +24,8 @@ func (x *execution) forward(ctx context.Context) (failed, err error) {
 	turn, abort := context.WithCancelCause(ctx)
 	w.ctx, w.turn, w.stop = ctx, turn, stop
 	w.patience, w.callOff = context.WithCancelCause(turn)
-	defer w.callOff(nil)
 	var listener sync.WaitGroup
+	listener.Go(w.callOffAtStop)
 	listener.Go(func() { x.listen(turn, func() { abort(errStale) }, stop) })
 	for w.begin(); w.running > 0; w.begin() {
 		w.end(<-w.ends)
@@ -34,6 +34,7 @@ func (x *execution) forward(ctx context.Context) (failed, err error) {
 		w.other = append(w.other, errStale)
 	}
 	abort(nil)
+	w.callOff(nil)
 	listener.Wait()
 	return w.result()
 }
@@ -52,8 +53,18 @@ type way struct {
 	other     []error
 }
 
-// errBeside is why an approval is not waited for any more.
-var errBeside = errors.New("another step has failed, so there is nothing to approve")
+// errCalledOff is why an approval is not waited for any more.
+var errCalledOff = errors.New("nobody is asked any more")
+
+// callOffAtStop ends the wait for approvals when the run is to stop; forward
+// ends it.
+func (w *way) callOffAtStop() {
+	select {
+	case <-w.opts.Stop:
+		w.callOff(fmt.Errorf("%w: %w", errCalledOff, ErrStopped))
+	case <-w.patience.Done():
+	}
+}
 
 // stepEnd is how a step ended, by its place in the description.
 type stepEnd struct {
@@ -106,14 +117,25 @@ func (w *way) end(e stepEnd) {
 		w.q.done(e.step)
 	case isStepError(e.err):
 		w.failure = append(w.failure, e.err)
-		w.callOff(errBeside)
+		w.callOff(fmt.Errorf("%w: another step has failed", errCalledOff))
 	case isHeld(e.err), e.err == errStale:
 		w.other = append(w.other, e.err)
-	case (errors.Is(e.err, errStale) || errors.Is(e.err, errBeside)) && !errors.Is(e.err, ErrFenced): // it was stopped for that
+	case errors.Is(e.err, ErrFenced):
+		w.lost(e.err)
+	case errors.Is(e.err, errStale): // it was stopped for that
+	case errors.Is(e.err, errCalledOff):
+		if len(w.failure) == 0 { // there was nothing else that could have noticed
+			w.failure = append(w.failure, fmt.Errorf("%s run %s: %w", w.name(), w.id, ErrStopped))
+		}
 	default:
-		w.other = append(w.other, e.err)
-		w.stop(e.err)
+		w.lost(e.err)
 	}
+}
+
+// lost takes in what keeps the run from going on at all, and stops what runs.
+func (w *way) lost(err error) {
+	w.other = append(w.other, err)
+	w.stop(err)
 }
 
 // result sums up.

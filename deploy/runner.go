@@ -45,7 +45,8 @@ type Options struct {
 	// Needs leave free. Only explicit Needs free more than one.
 	Parallel int
 	// Stop, once closed, makes every run turn back before its next step: what
-	// runs comes to its end, and all that was begun is undone; the error wraps
+	// runs comes to its end, but for an approval that is waited for, and all that
+	// was begun is undone; the error wraps
 	// [ErrStopped]. Nil never stops. [Signals] makes one.
 	Stop <-chan struct{}
 	// Grace is how long that may take before the run is left as it is, to be
