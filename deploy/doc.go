@@ -175,11 +175,11 @@
 // # Cost
 //
 // Two records and syncs for each step. Beside a loop that has the same effects
-// (a file of a few bytes with an fsync, in memory), a run of 10,000 steps took
-// 84, 134 and 153 microseconds more for each step, and 67 to 82 of processor
-// time; the loop alone took 12 to 31, so the run took 6 to 12 times as long. Those
-// are medians of 4 or 5 runs on 2 cores of a machine busy with other work. A step
-// that is done keeps 105 bytes in memory. In internal/bench:
+// (a file of a few bytes with an fsync, in memory), a run of 10,000 steps took 58
+// microseconds more for each step, and 72 of processor time; the loop alone took
+// 7, so the run took 9 times as long. Those are medians of 5 runs on a quiet
+// machine with 2 cores. A step that is done keeps 105 bytes in memory. In
+// internal/bench:
 //
 //	go test -run '^$' -bench . -benchtime 5x ./engine
 //

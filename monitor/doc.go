@@ -121,19 +121,19 @@
 //	go test -run '^$' -bench TenThousand -benchtime 10x ./monitor
 //
 // Beside its peers, hellofresh/health-go v5.5.4 and alexliesenfeld/health v0.8.0,
-// in turn on the same machine while that was busy with other work, two runs:
+// in turn on the same quiet machine:
 //
 //	                                     monitor      alexliesenfeld   hellofresh
-//	a run on a schedule, processor time  1            2.8 and 3.0      has none
+//	a run on a schedule, processor time  1            2.4              has none
 //	  and allocations                    7            12
-//	a run among 1,000 when asked         never        0.64 and 0.76    0.26 and 0.32
+//	a run among 1,000 when asked         never        0.59             0.26
 //	  and allocations                                 11               8
-//	10,000 checks a second: runs/s       9,900        3,500, 3,300     has none
-//	  late, 99th percentile              204, 159 ms  3,658, 2,967 ms
-//	  goroutines                         175, 123     10,278, 10,332
+//	10,000 checks a second: runs/s       9,900        4,006            has none
+//	  late, 99th percentile              4.1 ms       2,467 ms
+//	  goroutines                         125          10,371
 //	goroutines more in each round with
-//	  10 of 1,000 checks that hang       0            7                10
-//	a request, 1,000 checks              0.9 µs, 88 B 4.0 ms, 848 KB   12.6 ms, 633 KB
+//	  10 of 1,000 checks that hang       0            8                10
+//	a request, 1,000 checks              0.6 µs, 88 B 2.5 ms, 847 KB   2.9 ms, 633 KB
 //
 // Where a thousand checks are run in one go, a run costs a goroutine and little
 // more, a quarter of ours: ours is woken for by a timer of its own, judged, kept
