@@ -57,7 +57,7 @@ func FuzzKeyText(f *testing.F) {
 		got, err := parseKey(secrets.New(text), RoleWriter)
 		if err != nil {
 			require.ErrorIs(t, err, ErrKey)
-			for _, word := range strings.Fields(text) {
+			for word := range strings.FieldsSeq(text) {
 				require.False(t, len(word) > 20 && strings.Contains(err.Error(), word), "the error shows %q", word)
 			}
 			return

@@ -154,7 +154,7 @@ func TestAConditionThatHangsIsCutOff(t *testing.T) {
 	require.Equal(t, 21*time.Second, took)
 	require.ErrorContains(t, err, "the conditions took longer than the watch of 10s")
 
-	var problem = errors.New("its own")
+	problem := errors.New("its own")
 	_, _, err = judged(t, deploy.Check("own", "1", func(context.Context) error { return problem }))
 	require.ErrorIs(t, err, problem)
 	_, _, err = judged(t, &deploy.Health{Conditions: []deploy.Action{deploy.Check("panics", "1", func(context.Context) error { panic("at the disco") })}})

@@ -39,8 +39,10 @@ func runsTool(p *deploy.Plan, step int) {
 func failures() map[string]failure {
 	const again, other = "run it again with the same plan", "start a run with another id"
 	return map[string]failure{
-		"command": {change: func(_ *testing.T, _ *memLog, p *deploy.Plan) { runsTool(p, 1) },
-			says: []string{`step "b" on local, attempt 1`, "/usr/bin/tool: exit status 3: bad password [redacted]", other}},
+		"command": {
+			change: func(_ *testing.T, _ *memLog, p *deploy.Plan) { runsTool(p, 1) },
+			says:   []string{`step "b" on local, attempt 1`, "/usr/bin/tool: exit status 3: bad password [redacted]", other},
+		},
 		"undo": {change: func(_ *testing.T, _ *memLog, p *deploy.Plan) {
 			runsTool(p, 2)
 			p.Steps[1].Undo = &deploy.Exec{Command: deploy.Command{Argv: []string{"/usr/bin/tool"}}}
@@ -55,16 +57,20 @@ func failures() map[string]failure {
 		"cancelled in a step": {change: func(_ *testing.T, _ *memLog, p *deploy.Plan) {
 			p.Steps[1].Do.(*effect).fn = func(context.Context, *deploy.Call) error { return context.Canceled }
 		}, cancelIn: 2, says: []string{`step "b" on local`, "told to by the test", again}},
-		"cancelled between steps": {cancelIn: 1,
-			says: []string{"stopped before its next step", "told to by the test", again, "deploy.AnswerUndo"}},
+		"cancelled between steps": {
+			cancelIn: 1,
+			says:     []string{"stopped before its next step", "told to by the test", again, "deploy.AnswerUndo"},
+		},
 		"stopped": {opts: deploy.Options{Stop: closed()}, says: []string{"told to stop before the next step", other}},
-		"held": {before: func(t *testing.T, log *memLog, p deploy.Plan) {
-			crashAt(log, 4)
-			_, err := newRunner(t, log, nil).Run(t.Context(), "r1", p)
-			require.ErrorIs(t, err, errCrash)
-			log.before = nil
-		}, change: func(_ *testing.T, _ *memLog, p *deploy.Plan) { p.Steps[1].InFlight = deploy.Ask },
-			says: []string{`step "b" (forward)`, "look at the host (local)", "deploy.AnswerDone, deploy.AnswerRepeat or deploy.AnswerUndo"}},
+		"held": {
+			before: func(t *testing.T, log *memLog, p deploy.Plan) {
+				crashAt(log, 4)
+				_, err := newRunner(t, log, nil).Run(t.Context(), "r1", p)
+				require.ErrorIs(t, err, errCrash)
+				log.before = nil
+			}, change: func(_ *testing.T, _ *memLog, p *deploy.Plan) { p.Steps[1].InFlight = deploy.Ask },
+			says: []string{`step "b" (forward)`, "look at the host (local)", "deploy.AnswerDone, deploy.AnswerRepeat or deploy.AnswerUndo"},
+		},
 		"log": {change: func(_ *testing.T, log *memLog, _ *deploy.Plan) {
 			log.before = func(_ string, seq uint64, _ []byte) error {
 				if seq > 3 {

@@ -157,17 +157,18 @@ func killTwice(t *testing.T, all int, bad bool) {
 		dir := tortureHost(t)
 		v := newVoter(t, dir)
 		at := []int64{1 + rnd.Int64N(int64(all)/2), 1 + rnd.Int64N(int64(all)/2)}
-		where := fmt.Sprintf("bad %t, DEVOPS_TEST_SEED=%d, killed at points %v", bad, seed, at)
+		var where strings.Builder
+		fmt.Fprintf(&where, "bad %t, DEVOPS_TEST_SEED=%d, killed at points %v", bad, seed, at)
 		for i, name := range []string{"first", "second"} {
 			said, killed := control(t, orders{Dir: dir, Name: name, At: at[i], How: "KILL", Bad: bad}, v.asked)
 			if killed && i == 1 {
 				twice++
 			}
-			where += ", " + said["stopped"]
+			where.WriteString(", " + said["stopped"])
 		}
 		said, _ := control(t, orders{Dir: dir, Name: "third", Bad: bad}, v.asked)
-		require.NotEmpty(t, said["outcome"], "%s: %v", where, said)
-		judgeRun(t, dir, bad, where)
+		require.NotEmpty(t, said["outcome"], "%s: %v", where.String(), said)
+		judgeRun(t, dir, bad, where.String())
 	}
 	t.Logf("%d runs killed twice", twice)
 }
@@ -178,7 +179,8 @@ func TestTortureJudgeBites(t *testing.T) {
 	require.True(t, together(lines, "x", "y"))
 	require.False(t, together(lines, "x", "z"))
 	recs := []tortureRecord{
-		{Kind: "intent", Step: "x", Phase: deploy.PhaseForward}, {Kind: "intent", Step: "y", Phase: deploy.PhaseForward},
+		{Kind: "intent", Step: "x", Phase: deploy.PhaseForward},
+		{Kind: "intent", Step: "y", Phase: deploy.PhaseForward},
 		{Kind: "intent", Step: "z", Phase: deploy.PhaseForward},
 		{Kind: "outcome", Step: "y", Phase: deploy.PhaseForward, Outcome: deploy.Succeeded},
 		{Kind: "outcome", Step: "x", Phase: deploy.PhaseForward, Outcome: deploy.Succeeded},

@@ -227,8 +227,10 @@ var errTooLong = errors.New("the request is too long for a record of the log")
 
 // status is where the request stands at an instant.
 func (e *entry) status(now time.Time) *Status {
-	s := &Status{Request: e.Request, Digest: e.digest, Votes: slices.Clone(e.votes), State: e.closed,
-		Initiators: append([]string{e.Initiator}, e.joined...)}
+	s := &Status{
+		Request: e.Request, Digest: e.digest, Votes: slices.Clone(e.votes), State: e.closed,
+		Initiators: append([]string{e.Initiator}, e.joined...),
+	}
 	state, _, missing := e.tally(e.votes, now)
 	if s.State == "" {
 		s.State, s.Missing = state, missing

@@ -17,10 +17,10 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/masaruk/devops/deploy"
@@ -53,79 +53,12 @@ func run() error {
 	if os.Args[1] == "demo" {
 		return demo(ctx, t)
 	}
+	var err error
+	if t.root, err = filepath.Abs(t.root); err != nil {
+		return err
+	}
 	if err := t.open(); err != nil {
 		return err
 	}
 	return t.do(ctx, os.Args[1], deploy.RunID(*id))
-}
-
-// do is one verb.
-func (t *team) do(ctx context.Context, verb string, id deploy.RunID) error {
-	if verb == "serve" {
-		return t.serve(ctx)
-	}
-	if verb == "report" || verb == "history" {
-		return t.look(ctx, verb, id)
-	}
-	plan, err := t.plan()
-	if err != nil {
-		return err
-	}
-	switch verb {
-	case "plan":
-		return t.show(plan)
-	case "undo": // the next line takes it back
-		if err := t.runner.Decide(ctx, plan.Ref(id), "", deploy.Decision{Answer: deploy.AnswerUndo, By: t.user}); err != nil {
-			return err
-		}
-	case "run":
-	default:
-		return fmt.Errorf("%q is none of plan, serve, run, undo, report, history, demo", verb)
-	}
-	report, err := t.runner.Run(ctx, id, plan)
-	if report != nil {
-		fmt.Fprint(t.out, report)
-	}
-	if verb == "undo" && report != nil && report.Outcome == deploy.Undone {
-		return nil
-	}
-	return err
-}
-
-// show prints what people read before a release: the steps with their way back,
-// and what each would do.
-func (t *team) show(plan deploy.Plan) error {
-	description, err := plan.Describe()
-	if err != nil {
-		return err
-	}
-	preview, err := plan.Preview()
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(t.out, "%s\n%s\n%s\ndigest %s\n", description, preview, description.Mermaid(), description.Digest())
-	return nil
-}
-
-// look prints one report, or all runs and the measures of the last 30 days.
-func (t *team) look(ctx context.Context, verb string, id deploy.RunID) error {
-	ref := deploy.Ref{Service: service, Environment: environment.Name, Run: id}
-	enc := json.NewEncoder(t.out)
-	enc.SetIndent("", "  ")
-	if verb == "report" {
-		report, err := t.runner.Report(ctx, ref)
-		if err != nil {
-			return err
-		}
-		return enc.Encode(report)
-	}
-	var runs []*deploy.Report
-	for report, err := range t.runner.History(ctx, ref) {
-		if err != nil {
-			return err
-		}
-		runs = append(runs, report)
-		fmt.Fprint(t.out, report)
-	}
-	return enc.Encode(deploy.MeasureDORA(runs, time.Now().AddDate(0, 0, -30), time.Now()))
 }

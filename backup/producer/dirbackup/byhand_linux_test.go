@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -30,14 +31,14 @@ func TestByHand(t *testing.T) {
 
 	text, err := os.ReadFile("../../FORMAT.md")
 	require.NoError(t, err)
-	script := ""
+	var script strings.Builder
 	for _, block := range regexp.MustCompile("(?s)```sh restore\n(.*?)```").FindAllSubmatch(text, -1) {
-		script += string(block[1])
+		script.WriteString(string(block[1]))
 	}
-	require.NotEmpty(t, script)
+	require.NotEmpty(t, script.String())
 	target, identity := t.TempDir(), filepath.Join(t.TempDir(), "identity")
 	require.NoError(t, os.WriteFile(identity, []byte(repo.identity.Reveal()), 0o600))
-	cmd := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", script)
+	cmd := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", script.String())
 	cmd.Env = append(os.Environ(), "REPOSITORY="+repo.dir, "IDENTITY="+identity, "BACKUP="+b.ID, "TARGET="+target)
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -176,9 +177,7 @@ func (p *proving) args() []string {
 		"archive_mode": "off", "shared_preload_libraries": "", "session_preload_libraries": "", "local_preload_libraries": "",
 		"max_logical_replication_workers": "0", "synchronous_standby_names": "", "default_transaction_read_only": "off",
 	}
-	for name, value := range p.options.Settings {
-		settings[name] = value
-	}
+	maps.Copy(settings, p.options.Settings)
 	args := []string{"-D", p.dir}
 	for name, value := range settings {
 		args = append(args, "--"+name+"="+value)

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -175,9 +176,7 @@ func answered(p *proxy, r *http.Request) *httptest.ResponseRecorder {
 
 // pass sends an answer on with another body.
 func pass(w http.ResponseWriter, rec *httptest.ResponseRecorder, body []byte) {
-	for name, values := range rec.Header() {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), rec.Header())
 	w.WriteHeader(rec.Code)
 	_, _ = w.Write(body)
 }

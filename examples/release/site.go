@@ -16,7 +16,12 @@ import (
 
 	"github.com/masaruk/devops/deploy"
 	"github.com/masaruk/devops/deploy/approval"
+	"github.com/masaruk/devops/deploy/release"
+	"github.com/masaruk/devops/deploy/step/artefact"
 )
+
+// This file stands for what a team has already: the site itself, where people
+// sign in, and what is special about its releases. team.go is what it writes.
 
 // releaseHeader tells which release has answered.
 const releaseHeader = "X-Release"
@@ -141,4 +146,89 @@ func makeKey(name string) error {
 		return nil
 	}
 	return err
+}
+
+// before is the release that served before, also when a run is continued; empty
+// where nothing did.
+func (t *team) before(name string) (string, error) {
+	rel, err := t.releases.LastProven(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", nil
+	case err != nil:
+		return "", err
+	}
+	return rel.ID, nil
+}
+
+// The actions of the site's own. What has a JSON name is what is approved.
+type place struct {
+	Release string `json:"release"`
+	Archive string `json:"archive"`
+	dir     *release.Dir
+}
+
+func (p *place) Spec() any { return p }
+func (p *place) Preview() []string {
+	return []string{"unpack " + p.Archive + ", which has <output artefact>, as release " + p.Release}
+}
+
+func (p *place) Run(ctx context.Context, c *deploy.Call) error {
+	digest, err := c.Expand("${artefact}")
+	if err != nil {
+		return err
+	}
+	unpack := &artefact.Unpack{Archive: p.Archive, Digest: digest}
+	_, err = p.dir.Stage(ctx, release.Spec{ID: p.Release, Fill: unpack.Fill})
+	return err
+}
+
+type unplace struct {
+	Release string `json:"release"`
+	dir     *release.Dir
+}
+
+func (u *unplace) Spec() any         { return u }
+func (u *unplace) Preview() []string { return []string{"remove release " + u.Release} }
+func (u *unplace) Run(ctx context.Context, _ *deploy.Call) error {
+	err := u.dir.Remove(ctx, u.Release)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case errors.Is(err, release.ErrProtected): // the first one stays current until there is another
+		rel, err := u.dir.Get(u.Release)
+		if err != nil || rel.State() == release.Proven { // by an earlier run, and this one has not switched
+			return err
+		}
+		return u.dir.Fail(ctx, u.Release, "undone")
+	}
+	return err
+}
+
+type activate struct {
+	Release string `json:"release"` // empty: nothing served before
+	dir     *release.Dir
+}
+
+func (a *activate) Spec() any         { return a }
+func (a *activate) Preview() []string { return []string{fmt.Sprintf("current -> %q", a.Release)} }
+func (a *activate) Run(ctx context.Context, _ *deploy.Call) error {
+	if a.Release == "" {
+		return nil
+	}
+	return a.dir.Activate(ctx, a.Release)
+}
+
+type prove struct {
+	Release string `json:"release"`
+	dir     *release.Dir
+}
+
+func (p *prove) Spec() any { return p }
+func (p *prove) Preview() []string {
+	return []string{"record that release " + p.Release + " is proven"}
+}
+
+func (p *prove) Run(ctx context.Context, c *deploy.Call) error {
+	return p.dir.Prove(ctx, p.Release, "watched by run "+string(c.Run))
 }
