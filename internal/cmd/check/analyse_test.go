@@ -114,6 +114,41 @@ func helperFuzz(f *testing.F) {}
 	require.Equal(t, []string{"go", "test", "-run=^$", "-fuzz=^FuzzOne$", "-fuzztime=3s", "x", "-args", "-test.fuzzcachedir=c"}, fuzzArgs(fuzzTarget{"x", "FuzzOne"}, "c", false))
 }
 
+// The race of Go's fuzzer at the end of its time is tried again, and nothing else
+// is: neither a target whose own deadline ends, nor one that found something.
+func TestFuzzingIsTriedAgainAfterTheRaceOnly(t *testing.T) {
+	const begin = "fuzz: elapsed: 3s, execs: 11933 (3976/sec), new interesting: 5 (total: 126)\n"
+	const race = begin + "--- FAIL: FuzzOne (4.01s)\n    context deadline exceeded\nFAIL\nexit status 1\nFAIL\tx\t4.018s\n"
+	for output, want := range map[string]int{
+		race: fuzzTries,
+		begin + "--- FAIL: FuzzOne (4.01s)\n    --- FAIL: FuzzOne (0.00s)\n        x_test.go:1: context deadline exceeded\nFAIL\n": 1,
+		race + "Failing input written to testdata/fuzz/FuzzOne/771e938e4458e983\n":                                                 1,
+		begin + "panic: boom\nFAIL\n": 1,
+	} {
+		b, ran := testBench(t), 0
+		b.exec = func(_ context.Context, c command, _ io.Writer) error {
+			ran++
+			_, _ = io.WriteString(c.stdout, output)
+			return errors.New("go test: exit status 1")
+		}
+		_, err := b.fuzz(t.Context(), io.Discard, ".", fuzzTarget{"x", "FuzzOne"})
+		require.ErrorContains(t, err, "exit status 1")
+		require.Equal(t, want, ran, output)
+	}
+	b, ran := testBench(t), 0
+	b.exec = func(_ context.Context, c command, _ io.Writer) error {
+		if ran++; ran == 1 {
+			_, _ = io.WriteString(c.stdout, race)
+			return errors.New("go test: exit status 1")
+		}
+		_, _ = io.WriteString(c.stdout, begin+"PASS\n")
+		return nil
+	}
+	execs, err := b.fuzz(t.Context(), io.Discard, ".", fuzzTarget{"x", "FuzzOne"})
+	require.NoError(t, err)
+	require.Equal(t, 11933, execs)
+}
+
 func TestFuzzingWithoutExecutionsFails(t *testing.T) {
 	const output = "fuzz: elapsed: 0s, gathering baseline coverage: 0/1 completed\n" +
 		"fuzz: elapsed: 1s, execs: 10 (10/sec), new interesting: 0 (total: 1)\n" +
