@@ -88,14 +88,20 @@ func (t *TCP) ask(ctx context.Context, host string) error {
 	return t.greeted(conn)
 }
 
-// greeted reads until the banner is there or cannot come any more.
+// greeted reads until the banner is there or cannot come any more. What came in
+// its place is not quoted: it ends where the reading did, and nothing finds a
+// secret of which only the beginning is there.
 func (t *TCP) greeted(conn io.Reader) error {
 	got := make([]byte, 0, len(t.Banner))
 	for len(got) < len(t.Banner) {
 		n, err := conn.Read(got[len(got):cap(got)])
 		got = got[:len(got)+n]
 		if !bytes.HasPrefix([]byte(t.Banner), got) {
-			return fmt.Errorf("it says %.100q, want %.100q", got, t.Banner)
+			same := 0
+			for got[same] == t.Banner[same] {
+				same++
+			}
+			return fmt.Errorf("it does not begin with %.100q: its byte %d is another", t.Banner, same+1)
 		}
 		if err != nil && len(got) < len(t.Banner) {
 			return &stageError{"no banner", err}

@@ -53,7 +53,7 @@ func TestTCP(t *testing.T) {
 				fmt.Fprint(c, string(b))
 			}
 		}), Banner: "SSH-2.0-"}, ""},
-		{"greets otherwise", probe.TCP{Addr: rawAddr(t, func(c *net.TCPConn) { fmt.Fprint(c, "554 no") }), Banner: "220 "}, `it says "554 ", want "220 "`},
+		{"greets otherwise", probe.TCP{Addr: rawAddr(t, func(c *net.TCPConn) { fmt.Fprint(c, "554 no") }), Banner: "220 "}, `it does not begin with "220 ": its byte 1 is another`},
 		{"half a greeting", probe.TCP{Addr: rawAddr(t, func(c *net.TCPConn) { fmt.Fprint(c, "22"); c.Close() }), Banner: "220 "}, "no banner: connection closed by the server"},
 		{"half a greeting and silence", probe.TCP{Addr: rawAddr(t, func(c *net.TCPConn) { fmt.Fprint(c, "22") }), Banner: "220 ", Timeout: short}, "no banner within 300ms"},
 		{"answers", probe.TCP{Addr: rawAddr(t, echo), Send: "PING\r\n", Banner: "+PONG"}, ""},
@@ -130,4 +130,13 @@ func TestWhatTheCallersDeadlineCutsOffIsInconclusive(t *testing.T) {
 			require.Equal(t, probe.Inconclusive, r.Outcome, r.Reason)
 		}
 	})
+}
+
+// Half a secret passes every filter, so nothing of a wrong greeting is quoted.
+func TestAWrongGreetingIsNotQuoted(t *testing.T) {
+	p := probe.TCP{Addr: rawAddr(t, func(c *net.TCPConn) { fmt.Fprint(c, "220 hunter22") }), Banner: "220 mail"}
+	res := p.Probe(t.Context())
+	require.Equal(t, probe.Fail, res.Outcome)
+	require.Contains(t, res.Reason, "its byte 5 is another")
+	require.NotContains(t, res.Reason, "hun")
 }
