@@ -75,8 +75,10 @@
 //   - Check: one question of the monitor, its Result the answer. Transition:
 //     what changed. Sink: where transitions go.
 //   - Store: keeps immutable objects. Backup: a set of them with a signed record.
-//     Producer: what is backed up. Writer, Keeper, Reader: who may add, remove
-//     and read.
+//     Producer: what is backed up. Session: a backup in the making. Part: some of
+//     its files. Entry: one file of its index. Listing: a backup and what was
+//     recorded about it since. Tombstone: that it is given up. Writer, Keeper,
+//     Reader: who may add, remove and read.
 //   - Undo: taking back what was begun, in reverse order.
 //   - Release: one version in its own directory. Current: the one a symbolic
 //     link names. Proven: it served well through its watch.

@@ -70,4 +70,11 @@
 // credentials.
 //
 // A [Store] is safe for concurrent use, needs no closing, and logs nothing.
+//
+// # Decisions
+//
+// Parts are sent by a small loop and not by the SDK's transfer manager, which was
+// tried: it makes its buffers anew for each object, so that a backup with four
+// Puts took 294 to 362 MB of memory instead of 229 to 245, and it prints what
+// fails.
 package s3store
